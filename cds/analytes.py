@@ -1,0 +1,140 @@
+"""What is measured: codes, units and plausible limits of each analyte, so that a number never travels without them.
+
+Codes and factors: LOINC, UCUM; limits beyond which a value cannot be a living adult's are engineering choices of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cds.codes import Code, loinc
+from cds.value import Value
+
+# Units as charts spell them -> UCUM. Anything else is refused, never guessed from the magnitude.
+UNIT_ALIASES: Mapping[str, str] = {
+    "mg/dl": "mg/dL",
+    "MG/DL": "mg/dL",
+    "mmol/l": "mmol/L",
+    "mmHg": "mm[Hg]",
+    "mm Hg": "mm[Hg]",
+    "percent": "%",
+    "kg/m^2": "kg/m2",
+    "kg/m²": "kg/m2",
+    "lb": "[lb_av]",
+    "lbs": "[lb_av]",
+    "in": "[in_i]",
+    "inch": "[in_i]",
+    "inches": "[in_i]",
+}
+
+
+class Analyte(Value):
+    """One measured thing; values are held in `unit`, converted from any of `units` by (factor, offset)."""
+
+    key: str
+    title: str
+    codes: frozenset[Code]
+    unit: str
+    plausible: tuple[float, float]
+    units: Mapping[str, tuple[float, float]] = {}
+    decimals: int = 0
+
+    def convert(self, value: float, unit: str) -> float | None:
+        """`value` in the canonical unit, or None if `unit` is not one of this analyte's."""
+        if unit == self.unit:
+            return value
+        factor, offset = self.units.get(unit, (0.0, 0.0))
+        return value * factor + offset if factor else None
+
+
+# Molar masses: glucose 180.156, cholesterol 386.65, triglycerides about 885.4 g/mol. The factor is per analyte.
+_GLUCOSE = {"mmol/L": (18.0156, 0.0)}
+_CHOLESTEROL = {"mmol/L": (38.665, 0.0)}
+_LENGTH = {"[in_i]": (2.54, 0.0), "m": (100.0, 0.0), "mm": (0.1, 0.0)}
+
+HBA1C = Analyte(
+    key="hba1c",
+    title="HbA1c",
+    codes=loinc("4548-4", "17856-6", "17855-8", "4549-2", "59261-8"),
+    unit="%",
+    plausible=(3, 20),
+    units={"mmol/mol": (1 / 10.929, 2.15)},  # IFCC-NGSP master equation
+    decimals=1,
+)
+GLUCOSE = Analyte(
+    key="glucose",
+    title="Glucose (plasma or serum)",
+    codes=loinc("2345-7", "14749-6"),
+    unit="mg/dL",
+    plausible=(20, 1500),
+    units=_GLUCOSE,
+)
+FASTING_GLUCOSE = Analyte(
+    key="fasting_glucose",
+    title="Fasting plasma glucose",
+    codes=loinc("1558-6", "14771-0"),  # only these assert that the patient fasted
+    unit="mg/dL",
+    plausible=(20, 1500),
+    units=_GLUCOSE,
+)
+BLOOD_GLUCOSE = Analyte(
+    key="blood_glucose",
+    title="Glucose (whole blood)",
+    codes=loinc("2339-0", "15074-8"),
+    unit="mg/dL",
+    plausible=(20, 1500),
+    units=_GLUCOSE,
+)
+TOTAL_CHOLESTEROL = Analyte(
+    key="total_cholesterol",
+    title="Total cholesterol",
+    codes=loinc("2093-3", "14647-2"),
+    unit="mg/dL",
+    plausible=(50, 1000),
+    units=_CHOLESTEROL,
+)
+HDL = Analyte(
+    key="hdl",
+    title="HDL cholesterol",
+    codes=loinc("2085-9", "14646-4"),
+    unit="mg/dL",
+    plausible=(5, 200),
+    units=_CHOLESTEROL,
+)
+TRIGLYCERIDES = Analyte(
+    key="triglycerides",
+    title="Triglycerides",
+    codes=loinc("2571-8", "14927-8"),
+    unit="mg/dL",
+    plausible=(10, 10_000),
+    units={"mmol/L": (88.54, 0.0)},
+)
+BMI = Analyte(key="bmi", title="BMI", codes=loinc("39156-5"), unit="kg/m2", plausible=(10, 100), decimals=1)
+HEIGHT = Analyte(
+    key="height",
+    title="Height",
+    codes=loinc("8302-2", "8306-3", "8308-9"),
+    unit="cm",
+    plausible=(100, 250),
+    units=_LENGTH,
+)
+WEIGHT = Analyte(
+    key="weight",
+    title="Weight",
+    codes=loinc("29463-7", "3141-9"),
+    unit="kg",
+    plausible=(25, 400),
+    units={"[lb_av]": (0.45359237, 0.0), "g": (0.001, 0.0)},
+)
+WAIST = Analyte(
+    key="waist",
+    title="Waist",
+    codes=loinc("8280-0", "56115-9", "56086-2"),  # 56086-2 names a protocol, yet some products store the waist there
+    unit="cm",
+    plausible=(40, 250),
+    units=_LENGTH,
+)
+SYSTOLIC = Analyte(key="systolic", title="Systolic pressure", codes=loinc("8480-6"), unit="mm[Hg]", plausible=(50, 300))
+DIASTOLIC = Analyte(
+    key="diastolic", title="Diastolic pressure", codes=loinc("8462-4"), unit="mm[Hg]", plausible=(20, 200)
+)

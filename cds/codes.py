@@ -1,0 +1,41 @@
+"""Code systems, and each code that more than one module needs, named once.
+
+A `Code` is the pair (system, code); it is matched as a pair, never by its display.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+LOINC = "http://loinc.org"
+SNOMED = "http://snomed.info/sct"
+UCUM = "http://unitsofmeasure.org"
+ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
+ICD10WHO = "http://hl7.org/fhir/sid/icd-10"
+ICD9CM = "http://hl7.org/fhir/sid/icd-9-cm"
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+ATC = "http://www.whocc.no/atc"
+ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+OBSERVATION_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+OBSERVATION_VALUE = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
+RACE = "urn:oid:2.16.840.1.113883.6.238"
+OURS = "https://bedside.dev/fhir/CodeSystem"  # the base of code systems of our own
+
+
+class Code(NamedTuple):
+    system: str
+    code: str
+
+
+def loinc(*codes: str) -> frozenset[Code]:
+    return frozenset(Code(LOINC, code) for code in codes)
+
+
+def snomed(*codes: str) -> frozenset[Code]:
+    return frozenset(Code(SNOMED, code) for code in codes)
+
+
+BLOOD_PRESSURE_PANELS = loinc("85354-9", "55284-4")
+HBA1C_ORDER = Code(LOINC, "4548-4")
+FASTING_GLUCOSE_ORDER = Code(LOINC, "1558-6")
+PREGNANCY_STATUS = Code(LOINC, "82810-3")

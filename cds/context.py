@@ -1,0 +1,59 @@
+"""The frozen facts that one decision was based on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date, datetime
+
+import msgspec
+
+from cds.facts import Diagnosis, Drug, Issue, Observed, Order, Person, Stay, Treatment
+from cds.value import Value
+
+
+class PatientContext(Value):
+    """What the record said at `now` (in the EHR's zone). Measurements come newest first, keyed by analyte."""
+
+    patient: Person
+    now: datetime
+    encounter_id: str | None = None
+    observations: Mapping[str, tuple[Observed, ...]] = {}
+    diagnoses: tuple[Diagnosis, ...] = ()
+    drugs: tuple[Drug, ...] = ()
+    treatments: tuple[Treatment, ...] = ()
+    stays: tuple[Stay, ...] = ()
+    orders: tuple[Order, ...] = ()
+    issues: tuple[Issue, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.now.tzinfo is None:
+            raise ValueError("`now` needs a time zone")
+
+    @property
+    def today(self) -> date:
+        """The EHR's local date."""
+        return self.now.date()
+
+    @property
+    def age(self) -> int | None:
+        return self.patient.age(self.today)
+
+    def all(self, analyte: str) -> tuple[Observed, ...]:
+        """Every usable measurement, newest first."""
+        return self.observations.get(analyte, ())
+
+    def as_json(self) -> bytes:
+        """The snapshot; the same facts give the same bytes."""
+        return msgspec.json.encode(self, order="deterministic")
+
+    @classmethod
+    def from_json(cls, stored: bytes) -> PatientContext:
+        return msgspec.json.decode(stored, type=cls)
+
+    def fingerprint(self, *more: str) -> str:
+        """sha256 over the facts, the local date (look-backs expire) and `more`, but not over the time of day."""
+        facts = msgspec.to_builtins(self, order="deterministic")
+        facts["now"] = self.today.isoformat()
+        return hashlib.sha256(msgspec.json.encode([facts, *more])).hexdigest()

@@ -1,0 +1,73 @@
+"""Everything that we raise on purpose.
+
+CdsError
+├── BadInput            400  what was sent cannot be used as it stands
+├── Refused             401  the caller is not who may ask
+├── UnknownService      404
+├── MissingData         412  required data could not be had (CDS Hooks 2.0.1, "Prefetch Template")
+├── Unreadable               one resource or value; gather turns it into an Issue that the page shows
+└── FhirError           502
+    ├── FhirUnreachable      time-out, connection, 429, 5xx: the same call may work later
+    ├── FhirRefused          401, 403: the token or its scopes do not allow it
+    └── FhirInvalid          the answer, or what we were about to send, is not valid FHIR
+"""
+
+from __future__ import annotations
+
+
+class CdsError(Exception):
+    """Base of the tree. `retry`: would the same call work later? `status`: what an HTTP door answers."""
+
+    retry = False
+    status = 500
+
+
+class BadInput(CdsError):
+    status = 400
+
+
+class Refused(CdsError):
+    """The reason is for the log; the caller gets a bare 401."""
+
+    status = 401
+
+
+class UnknownService(CdsError):
+    status = 404
+
+
+class MissingData(CdsError):
+    """`keys` names the prefetch keys that could not be had."""
+
+    status = 412
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        super().__init__(f"required data could not be had: {', '.join(keys)}")
+        self.keys = keys
+
+
+class Unreadable(CdsError):
+    status = 400
+
+
+class FhirError(CdsError):
+    """Carries where it happened (no query string: it may name a patient) and the HTTP status, if there was one."""
+
+    status = 502
+
+    def __init__(self, message: str, *, url: str = "", http_status: int | None = None) -> None:
+        super().__init__(message)
+        self.url = url.partition("?")[0]
+        self.http_status = http_status
+
+
+class FhirUnreachable(FhirError):
+    retry = True
+
+
+class FhirRefused(FhirError):
+    status = 403
+
+
+class FhirInvalid(FhirError):
+    pass

@@ -1,0 +1,340 @@
+"""FHIR JSON to facts. It drops what must not be used and says so in an `Issue`; it never guesses.
+
+Codes match by (system, code); only final, amended or corrected results; only this patient; units by UCUM code; a value
+beyond its plausible limits is missing, not clipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import tzinfo
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from cds.analytes import UNIT_ALIASES, Analyte
+from cds.codes import RACE, UCUM, Code
+from cds.facts import Coded, Diagnosis, Drug, Issue, Observed, Order, Person, Quantity, Stay, Treatment, When
+from cds.fhir import shapes
+from cds.fhir.dates import parse
+from cds.needs import Need
+
+Wanted = dict[tuple[str | None, str | None], Analyte]
+USABLE = {"final", "amended", "corrected"}
+FACTS: dict[str, type[Coded]] = {
+    "Condition": Diagnosis,
+    "MedicationRequest": Drug,
+    "MedicationStatement": Drug,
+    "Procedure": Treatment,
+    "Encounter": Stay,
+    "ServiceRequest": Order,
+}
+
+
+class Reading(msgspec.Struct):
+    """What one need's answer said. `failed`: the server answered with an OperationOutcome instead of data."""
+
+    person: Person | None = None
+    observed: list[Observed] = []
+    coded: list[Coded] = []
+    issues: list[Issue] = []
+    next: str | None = None
+    failed: bool = False
+    dropped: int = 0
+
+    def absorb(self, more: Reading) -> None:
+        """Add a further page."""
+        self.observed += more.observed
+        self.coded += more.coded
+        self.issues += more.issues
+        self.dropped += more.dropped
+        self.failed = self.failed or more.failed
+        self.next = more.next
+
+
+class Reader:
+    """Reads for one patient; `zone` is the EHR's, for dates without one; `names`: more references to the same person."""
+
+    def __init__(self, *, patient_id: str, zone: tzinfo, names: frozenset[str] = frozenset()) -> None:
+        self.patient_id = patient_id
+        self.zone = zone
+        self.names = names | {f"Patient/{patient_id}"}
+
+    def read(self, need: Need, raw: bytes | msgspec.Raw) -> Reading:
+        """One resource or one Bundle. Never raises for content: what cannot be used becomes an issue."""
+        reading = Reading()
+        wanted = _analytes(need)
+        for resource in self._resources(need, raw, reading):
+            kind = resource.resource_type
+            if kind == "OperationOutcome":
+                reading.failed = True
+            elif kind != need.resource:
+                continue  # an included resource of another type
+            elif kind == "Patient":
+                self._person(resource, reading)
+            elif kind == "Observation" and wanted:
+                self._observation(resource, wanted, need, reading)
+            elif kind == "Observation":
+                self._coded_observation(resource, reading)
+            else:
+                self._statement(resource, need, reading)
+        return reading
+
+    def _resources(self, need: Need, raw: bytes | msgspec.Raw, reading: Reading) -> Iterator[Any]:
+        """All at once where every entry has the right shape, one by one where one has not."""
+        shape = SHAPES.get(need.resource, shapes.Statement)
+        try:
+            bundle = _bundle_decoder(shape).decode(raw)
+            if bundle.resource_type != "Bundle":
+                yield _decoder(shape).decode(raw)
+                return
+        except msgspec.ValidationError:
+            yield from self._one_by_one(need, shape, raw, reading)
+            return
+        reading.next = _next(bundle)
+        for entry in bundle.entry or ():
+            if entry.resource is not None:
+                yield entry.resource
+
+    def _one_by_one(self, need: Need, shape: type, raw: bytes | msgspec.Raw, reading: Reading) -> Iterator[Any]:
+        try:
+            bundle = _bundle_decoder(msgspec.Raw).decode(raw)
+        except msgspec.ValidationError as error:
+            reading.failed = True
+            reason = f"not a FHIR {need.resource} or Bundle ({_place(error)})"
+            reading.issues.append(Issue(need=need.key, reason=reason))
+            return
+        reading.next = _next(bundle)
+        for entry in bundle.entry or ():
+            try:
+                if entry.resource is not None:
+                    yield _decoder(shape).decode(entry.resource)
+            except msgspec.ValidationError as error:
+                reason = f"not readable ({_place(error)})"
+                reading.issues.append(Issue(need=need.key, reason=reason, source=_name(entry.resource)))
+
+    # --- Patient -------------------------------------------------------------------------------------------------
+    def _person(self, found: shapes.Patient, reading: Reading) -> None:
+        reading.person = Person(
+            id=found.id or "",
+            birth_date=parse(found.birth_date, self.zone),
+            sex=found.gender if found.gender in {"male", "female", "other"} else "unknown",
+            deceased=bool(found.deceased_boolean or found.deceased_date_time),
+            race_codes=tuple(sorted(_race_codes(found.extension or ()))),
+        )
+
+    # --- Observation ---------------------------------------------------------------------------------------------
+    def _observation(self, found: shapes.Observation, wanted: Wanted, need: Need, reading: Reading) -> None:
+        for concept, quantity in _measurements(found):
+            analyte, code = _match(concept, wanted)
+            if analyte is None or code is None:
+                continue
+            reason = self._unusable(found)
+            if reason:
+                reading.dropped += 1
+                if reason != "entered in error":
+                    self._complain(reading, need, f"{analyte.title}: {reason}", found)
+                continue
+            self._measured(found, analyte, code, quantity, need, reading)
+
+    def _unusable(self, found: shapes.Observation) -> str:
+        if found.status not in USABLE:
+            return "entered in error" if found.status == "entered-in-error" else f"status {found.status or 'missing'}"
+        if not self._mine(found.subject):
+            return "belongs to another patient or to none"
+        return ""
+
+    def _measured(
+        self,
+        found: shapes.Observation,
+        analyte: Analyte,
+        code: Code,
+        quantity: shapes.QuantityShape | None,
+        need: Need,
+        reading: Reading,
+    ) -> None:
+        when = self._when_observed(found)
+        value, reason = _value(analyte, quantity)
+        if when is None or value is None:
+            self._complain(reading, need, f"{analyte.title}: {reason or 'no usable date'}", found)
+            return
+        canonical, reported = value
+        encounter = found.encounter or found.context
+        reading.observed.append(
+            Observed(
+                analyte=analyte.key,
+                code=code,
+                quantity=canonical,
+                reported=reported,
+                when=when,
+                source=f"Observation/{found.id}",
+                encounter=encounter.reference if encounter else None,
+                issued=found.issued or "",
+            )
+        )
+
+    def _when_observed(self, found: shapes.Observation) -> When | None:
+        period = found.effective_period or shapes.Period()
+        text = found.effective_date_time or found.effective_instant or period.end or period.start or found.issued
+        return parse(text, self.zone)
+
+    def _coded_observation(self, found: shapes.Observation, reading: Reading) -> None:
+        """An answer in codes: kept as a diagnosis of the answer (a pregnancy status of "pregnant")."""
+        if found.status not in USABLE or not self._mine(found.subject) or found.value_codeable_concept is None:
+            return
+        codes, text = _codes(found.value_codeable_concept)
+        when = self._when_observed(found)
+        reading.coded.append(
+            Diagnosis(codes=codes, text=text, status="active", source=f"Observation/{found.id}", start=when, end=None)
+        )
+
+    # --- Everything that is a statement in codes -------------------------------------------------------------------
+    def _statement(self, found: shapes.Statement, need: Need, reading: Reading) -> None:
+        if not self._mine(found.subject or found.patient):
+            self._complain(reading, need, "belongs to another patient or to none", found)
+            return
+        if found.status == "entered-in-error" or _word(found.verification_status) in {"refuted", "entered-in-error"}:
+            reading.dropped += 1
+            return
+        codes, text = _stated_codes(found)
+        start, end = self._span(found)
+        encounter = found.encounter or found.context
+        reading.coded.append(
+            FACTS[found.resource_type](
+                codes=codes,
+                text=text,
+                status=_word(found.clinical_status) or found.status or "",
+                source=f"{found.resource_type}/{found.id}",
+                start=start,
+                end=end,
+                encounter=encounter.reference if encounter else None,
+            )
+        )
+
+    def _span(self, found: shapes.Statement) -> tuple[When | None, When | None]:
+        period = found.period or found.onset_period or found.effective_period or found.performed_period
+        period = period or shapes.Period()
+        start = (
+            period.start
+            or found.onset_date_time
+            or found.effective_date_time
+            or found.performed_date_time
+            or found.authored_on
+            or found.recorded_date
+        )
+        return parse(start, self.zone), parse(period.end or found.abatement_date_time, self.zone)
+
+    def _mine(self, subject: shapes.Reference | None) -> bool:
+        """The context patient's: relative, absolute, or versioned reference."""
+        reference = (subject.reference or "") if subject else ""
+        return reference in self.names or "/".join(reference.partition("/_history/")[0].split("/")[-2:]) in self.names
+
+    def _complain(self, reading: Reading, need: Need, reason: str, found: Any) -> None:
+        reading.issues.append(Issue(need=need.key, reason=reason, source=f"{found.resource_type}/{found.id}"))
+
+
+SHAPES: dict[str, type] = {"Patient": shapes.Patient, "Observation": shapes.Observation}
+
+
+@lru_cache
+def _decoder(shape: type) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shape)
+
+
+@lru_cache
+def _bundle_decoder(shape: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(shapes.Bundle[shape])
+
+
+def _analytes(need: Need) -> Wanted:
+    return {(code.system, code.code): analyte for analyte in need.analytes for code in analyte.codes}
+
+
+def _next(bundle: shapes.Bundle[Any]) -> str | None:
+    return next((link.url for link in bundle.link or () if link.relation == "next"), None)
+
+
+def _place(error: msgspec.ValidationError) -> str:
+    """Where in the JSON the shape is wrong, without the value: it may be a patient's."""
+    return str(error).rpartition(" - at ")[2].strip("`") if " - at " in str(error) else "wrong shape"
+
+
+def _name(raw: msgspec.Raw) -> str:
+    try:
+        kind = _decoder(shapes.Kind).decode(raw)
+    except msgspec.ValidationError:
+        return ""
+    return f"{kind.resource_type}/{kind.id}"
+
+
+def _measurements(found: shapes.Observation) -> Iterator[tuple[shapes.Concept | None, shapes.QuantityShape | None]]:
+    """The Observation itself, unless it is a mere panel, and each of its components."""
+    if found.component is None or found.value_quantity is not None:
+        yield found.code, found.value_quantity
+    for part in found.component or ():
+        yield part.code, part.value_quantity
+
+
+def _match(concept: shapes.Concept | None, wanted: Wanted) -> tuple[Analyte | None, Code | None]:
+    for coding in (concept.coding if concept else None) or ():
+        analyte = wanted.get((coding.system, coding.code))
+        if analyte is not None:
+            return analyte, Code(coding.system or "", coding.code or "")
+    return None, None
+
+
+def _value(analyte: Analyte, found: shapes.QuantityShape | None) -> tuple[tuple[Quantity, Quantity] | None, str]:
+    """(canonical, reported), or None and the reason."""
+    if found is None or found.value is None:
+        return None, "no numeric value"
+    if found.comparator:
+        return None, f"only a limit was reported ({found.comparator})"
+    unit = found.code if found.system == UCUM and found.code else (found.unit or "")
+    unit = UNIT_ALIASES.get(unit, unit)
+    value = analyte.convert(found.value, unit)
+    if value is None:
+        return None, f"unit {unit!r} not understood" if unit else "no unit"
+    low, high = analyte.plausible
+    if not low <= value <= high:
+        return None, f"implausible value {found.value:g} {unit}"
+    return (Quantity(value=value, unit=analyte.unit), Quantity(value=found.value, unit=unit)), ""
+
+
+def _codes(concept: shapes.Concept | None) -> tuple[frozenset[Code], str]:
+    codings = (concept.coding or []) if concept else []
+    display = next((coding.display for coding in codings if coding.display), None)
+    text = (concept.text if concept else None) or display or ""
+    return frozenset(Code(coding.system, coding.code) for coding in codings if coding.system and coding.code), text
+
+
+def _stated_codes(found: shapes.Statement) -> tuple[frozenset[Code], str]:
+    if found.resource_type == "Encounter":
+        kinds = list(found.type or ())
+        codes = frozenset[Code]().union(*(_codes(kind)[0] for kind in kinds))
+        text = next((text for kind in kinds if (text := _codes(kind)[1])), "")
+        if found.klass and found.klass.system and found.klass.code:
+            codes |= {Code(found.klass.system, found.klass.code)}
+        return codes, text
+    concept = found.code or found.medication_codeable_concept
+    if concept is None and found.medication_reference and found.medication_reference.reference:
+        concept = _contained(found, found.medication_reference.reference)
+    return _codes(concept)
+
+
+def _contained(found: shapes.Statement, reference: str) -> shapes.Concept | None:
+    return next((part.code for part in found.contained or () if f"#{part.id}" == reference), None)
+
+
+def _word(status: shapes.Concept | str | None) -> str:
+    """A status is a CodeableConcept in R4 and a bare code in STU3."""
+    if isinstance(status, str):
+        return status
+    return next((coding.code or "" for coding in (status.coding if status else None) or ()), "")
+
+
+def _race_codes(extensions: Any) -> Iterator[str]:
+    for extension in extensions:
+        if extension.value_coding and extension.value_coding.system == RACE and extension.value_coding.code:
+            yield extension.value_coding.code
+        yield from _race_codes(extension.extension or ())

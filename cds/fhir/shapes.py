@@ -1,0 +1,140 @@
+"""The few members of FHIR resources that we read, as msgspec shapes: everything else is skipped without being built.
+
+Tolerant on purpose: every member is optional, unknown members are ignored; what the values mean is decided in read.py.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Shape(msgspec.Struct, rename="camel", gc=False):
+    """Base: FHIR's camelCase names, no cycles."""
+
+
+class Coding(Shape):
+    system: str | None = None
+    code: str | None = None
+    display: str | None = None
+
+
+class Concept(Shape):
+    coding: list[Coding] | None = None
+    text: str | None = None
+
+
+class Reference(Shape):
+    reference: str | None = None
+
+
+class Period(Shape):
+    start: str | None = None
+    end: str | None = None
+
+
+class QuantityShape(Shape):
+    value: float | None = None
+    unit: str | None = None
+    system: str | None = None
+    code: str | None = None
+    comparator: str | None = None
+
+
+class Component(Shape):
+    code: Concept | None = None
+    value_quantity: QuantityShape | None = None
+
+
+class Observation(Shape):
+    resource_type: str = ""
+    id: str | None = None
+    status: str | None = None
+    code: Concept | None = None
+    subject: Reference | None = None
+    encounter: Reference | None = None
+    context: Reference | None = None  # STU3
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    effective_instant: str | None = None
+    issued: str | None = None
+    value_quantity: QuantityShape | None = None
+    value_codeable_concept: Concept | None = None
+    component: list[Component] | None = None
+
+
+class Extension(Shape):
+    url: str = ""
+    value_coding: Coding | None = None
+    extension: list[Extension] | None = None
+
+
+class Patient(Shape):
+    resource_type: str = ""
+    id: str | None = None
+    birth_date: str | None = None
+    gender: str | None = None
+    deceased_boolean: bool | None = None
+    deceased_date_time: str | None = None
+    extension: list[Extension] | None = None
+
+
+class Statement(Shape):
+    """What Condition, Medication*, Procedure, Encounter and ServiceRequest have in common."""
+
+    resource_type: str = ""
+    id: str | None = None
+    status: str | None = None
+    intent: str | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None
+    encounter: Reference | None = None
+    context: Reference | None = None
+    code: Concept | None = None
+    medication_codeable_concept: Concept | None = None
+    medication_reference: Reference | None = None
+    contained: list[Statement] | None = None
+    verification_status: Concept | str | None = None
+    clinical_status: Concept | str | None = None
+    # Encounter
+    klass: Coding | None = msgspec.field(default=None, name="class")
+    type: list[Concept] | None = None
+    period: Period | None = None
+    # When
+    onset_date_time: str | None = None
+    onset_period: Period | None = None
+    abatement_date_time: str | None = None
+    recorded_date: str | None = None
+    authored_on: str | None = None
+    effective_date_time: str | None = None
+    effective_period: Period | None = None
+    performed_date_time: str | None = None
+    performed_period: Period | None = None
+
+
+class Search(Shape):
+    mode: str | None = None
+
+
+class Entry(Shape, Generic[T]):
+    resource: T | None = None
+    full_url: str | None = None
+
+
+class Link(Shape):
+    relation: str | None = None
+    url: str | None = None
+
+
+class Bundle(Shape, Generic[T]):
+    resource_type: str = ""
+    entry: list[Entry[T]] | None = None
+    link: list[Link] | None = None
+
+
+class Kind(Shape):
+    resource_type: str = ""
+    id: str | None = None

@@ -1,0 +1,63 @@
+"""What a service asks of the record; declared once, it yields the prefetch template, the search and the bulk type."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from cds.analytes import Analyte
+from cds.codes import BLOOD_PRESSURE_PANELS, Code
+from cds.value import Value
+
+PATIENT_TOKEN = "{{context.patientId}}"  # noqa: S105 -- a CDS Hooks prefetch token, not a secret
+
+
+class Need(Value):
+    """One read or search. `required`: without it there is no honest answer, so the hook answers 412."""
+
+    key: str
+    resource: str
+    query: str = ""
+    analytes: tuple[Analyte, ...] = ()
+    required: bool = False
+
+    @classmethod
+    def patient(cls) -> Need:
+        return cls(key="patient", resource="Patient", required=True)
+
+    @classmethod
+    def observations(cls, key: str, *analytes: Analyte, category: str, required: bool = False) -> Need:
+        """All dates: a template cannot say "since", and discovery is cached; the service looks back by itself."""
+        codes = {code for analyte in analytes for code in analyte.codes}
+        if any(analyte.key == "systolic" for analyte in analytes):
+            codes |= BLOOD_PRESSURE_PANELS
+        query = f"category={category}&code={_token_list(codes)}&_sort=-date&_count=200"
+        return cls(key=key, resource="Observation", query=query, analytes=analytes, required=required)
+
+    @classmethod
+    def statement(cls, key: str, code: Code, *, category: str) -> Need:
+        """An Observation whose value is a code, read as a diagnosis of that value (pregnancy status, for one)."""
+        return cls(
+            key=key,
+            resource="Observation",
+            query=f"category={category}&code={_token_list({code})}&_sort=-date&_count=10",
+        )
+
+    @classmethod
+    def resources(cls, key: str, resource: str, query: str = "_count=200", *, required: bool = False) -> Need:
+        return cls(key=key, resource=resource, query=query, required=required)
+
+    @property
+    def template(self) -> str:
+        """CDS Hooks 2.0.1, "Prefetch Template": only plain `{{context.x}}` tokens and the recommended parameters."""
+        return self.search(PATIENT_TOKEN)
+
+    def search(self, patient_id: str) -> str:
+        """The read or search, relative to the FHIR base."""
+        if self.resource == "Patient":
+            return f"Patient/{patient_id}"
+        return f"{self.resource}?patient={patient_id}&{self.query}"
+
+
+def _token_list(codes: frozenset[Code] | set[Code]) -> str:
+    """FHIR search, token parameter: system|code, joined by comma (OR)."""
+    return ",".join(quote(f"{code.system}|{code.code}", safe=":/|") for code in sorted(codes))

@@ -1,0 +1,71 @@
+"""What should enter the chart or the archive, before any FHIR version or DICOM class is chosen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cds.codes import Code
+from cds.facts import Quantity
+from cds.finding import Factor
+from cds.value import Value
+
+
+class Algorithm(Value):
+    """What computed the result."""
+
+    name: str
+    version: str
+    title: str
+
+
+class OrderRecord(Value):
+    """A draft order of one test."""
+
+    code: Code
+    display: str
+    patient_id: str
+    reason: str
+
+
+class ObservationRecord(Value):
+    """The probability as an observation, in percent."""
+
+    identifier: str
+    code: Code
+    display: str
+    patient_id: str
+    at: datetime
+    value: Quantity
+    algorithm: Algorithm
+    derived_from: tuple[str, ...] = ()
+    note: str = ""
+
+
+class RiskAssessmentRecord(Value):
+    """A probability (a fraction here; percent in FHIR) of `outcome` at `at`: present disease, not a forecast."""
+
+    identifier: str
+    patient_id: str
+    at: datetime
+    outcome: Code
+    outcome_text: str
+    probability: float
+    qualitative: str
+    algorithm: Algorithm
+    basis: tuple[str, ...]
+    rationale: str
+
+
+class ReportRecord(Value):
+    """The result as a structured report for the archive; identity is the record number's, not Patient.id's."""
+
+    assessment_id: str
+    at: datetime
+    title: str
+    outcome: Code
+    outcome_text: str
+    probability: float
+    qualitative: str
+    factors: tuple[Factor, ...]
+    algorithm: Algorithm
+    conclusion: str

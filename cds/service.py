@@ -1,0 +1,70 @@
+"""The contract of a decision service: what it needs, how it decides, what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from scoring.shelf import Model
+
+from cds.cards import Card
+from cds.context import PatientContext
+from cds.finding import Outcome
+from cds.needs import Need
+from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
+from cds.value import Value
+
+Record = RiskAssessmentRecord | ObservationRecord | ReportRecord
+
+
+class Rule(Value):
+    """One clinical rule in words that a clinician can review, with its source ("ours" for an engineering choice)."""
+
+    key: str
+    text: str
+    source: str
+
+
+class Trend(Value):
+    """One panel of the page's "over time": an analyte and its cut-offs, in the analyte's unit."""
+
+    analytes: tuple[str, ...]
+    title: str
+    unit: str
+    cut_offs: Mapping[float, str]
+
+
+class DecisionService:
+    """Subclass it, decorate with `registry.register`. It computes; it reads no network, no database, no clock."""
+
+    id: ClassVar[str]
+    version: ClassVar[str]  # of the code: part of the fingerprint, so a changed rule is never answered from the past
+    title: ClassVar[str]
+    description: ClassVar[str]
+    hook: ClassVar[str]
+    needs: ClassVar[tuple[Need, ...]]
+    rules: ClassVar[tuple[Rule, ...]]
+    trends: ClassVar[tuple[Trend, ...]] = ()
+    model: ClassVar[str | None] = None
+    threshold: ClassVar[float] = 0.0
+
+    def assess(self, context: PatientContext, *, model: Model | None, threshold: float) -> Outcome:
+        """The answer; `threshold` is a fraction."""
+        raise NotImplementedError
+
+    def cards(self, outcome: Outcome, context: PatientContext) -> list[Card]:
+        """The cards worth showing; [] means: looked, nothing to say."""
+        raise NotImplementedError
+
+    def sentence(self, outcome: Outcome, context: PatientContext) -> str:
+        """The page's answer in one sentence; there is one for every outcome."""
+        raise NotImplementedError
+
+    def records(self, outcome: Outcome, context: PatientContext, *, assessment_id: str, at: datetime) -> list[Record]:
+        """What "Save to chart" writes; [] where there is nothing to keep."""
+        raise NotImplementedError
+
+    def about(self, facts: Mapping[str, Any]) -> str:
+        """How the model was made and how well it does, in one paragraph, from the model's own facts."""
+        raise NotImplementedError

@@ -1,0 +1,7 @@
+"""Wires everything together: settings, URLs, the queue, the servers' entry point."""
+
+from __future__ import annotations
+
+from config.celery import app as celery_app
+
+__all__ = ["celery_app"]

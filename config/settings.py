@@ -1,0 +1,183 @@
+"""Every setting, on one page. Values come from the environment and are checked at the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+
+from config import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- Where it runs -----------------------------------------------------------------------------------------------
+HOME = Path(
+    env.text("BEDSIDE_HOME", str(BASE_DIR / "var"))
+)  # what the embedded mode keeps: database, secrets, SR files
+BASE_URL = env.text("BASE_URL", "http://localhost:8000").rstrip(
+    "/"
+)  # as EHRs and browsers see us; `aud` is checked against it
+DEBUG = False
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", urlsplit(BASE_URL).hostname or "localhost")
+DEMO_EHR = env.flag("DEMO_EHR")
+# Another host name than ours on purpose: a frame is only third-party, as it is in a hospital, if the sites differ.
+DEMO_EHR_URL = env.text("DEMO_EHR_URL", f"http://127.0.0.1:{urlsplit(BASE_URL).port or 80}/demo-ehr").rstrip("/")
+if DEMO_EHR:
+    ALLOWED_HOSTS.append(str(urlsplit(DEMO_EHR_URL).hostname))
+SECURE = BASE_URL.startswith("https://")
+
+# --- Secrets -----------------------------------------------------------------------------------------------------
+SECRET_KEY = env.secret("SECRET_KEY", kept_in=HOME)
+FIELD_KEYS = env.words("FIELD_KEYS") or [
+    env.secret("FIELD_KEY", kept_in=HOME)
+]  # newest first; older ones still decrypt
+AUDIT_KEY = env.secret("AUDIT_KEY", kept_in=HOME)
+
+# --- Applications ------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "rest_framework",
+    "scoring",
+    "cds",
+    "cds.services.diabetes",  # a further question is one more folder and one more line here
+    "hooks",
+    "smartapp",
+]
+if DEMO_EHR:
+    INSTALLED_APPS.append("smartapp.demo_ehr")
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "hooks.responses.as_operation_outcome",
+    "UNAUTHENTICATED_USER": None,
+}
+
+# --- Database ----------------------------------------------------------------------------------------------------
+DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{HOME}/bedside.sqlite3")
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+    # A file and not memory, so that the worker's thread sees the same tables in the tests.
+    DATABASES["default"]["TEST"] = {"NAME": str(HOME / "test.sqlite3")}  # type: ignore[typeddict-unknown-key]
+else:
+    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 2, "max_size": int(env.number("DATABASE_POOL", 8))}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Queue, cache, doorbell --------------------------------------------------------------------------------------
+REDIS_URL = env.text("REDIS_URL")
+EMBEDDED = not REDIS_URL  # one process: a worker thread beside the web threads, messages in memory
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60} if REDIS_URL else {"polling_interval": 0.005}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = "interactive"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE = {
+    "pick-up-lost-assessments": {"task": "cds.tasks.pick_up_lost", "schedule": 15.0},
+    "seal-audit": {"task": "cds.tasks.seal_audit", "schedule": 60.0},
+}
+if REDIS_URL:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# --- Deadlines and limits ----------------------------------------------------------------------------------------
+HOOK_WAIT_SECONDS = env.number("HOOK_WAIT", 0.4)  # CDS Hooks 2.0.1 asks for an answer in about 500 ms
+FHIR_TIMEOUT_SECONDS = env.number("FHIR_TIMEOUT", 5)
+FHIR_MAX_BYTES = int(env.number("FHIR_MAX_BYTES", 20_000_000))
+FHIR_MAX_PAGES = int(env.number("FHIR_MAX_PAGES", 20))
+DATA_UPLOAD_MAX_MEMORY_SIZE = int(env.number("HOOK_MAX_BYTES", 10_000_000))
+
+# --- DICOM -------------------------------------------------------------------------------------------------------
+DICOM_FOLDER = Path(env.text("DICOM_FOLDER", str(HOME / "dicom")))
+DICOM_UID_ROOT = env.text("DICOM_UID_ROOT", "2.25")
+
+# --- Browser -----------------------------------------------------------------------------------------------------
+X_FRAME_OPTIONS = "DENY"  # the clinician's pages are exempt: there `frame-ancestors` names the EHR (smartapp)
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    },
+}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+SECURE_HSTS_PRELOAD = SECURE
+SECURE_SSL_REDIRECT = SECURE
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY") else None
+SESSION_COOKIE_SECURE = SECURE
+SESSION_COOKIE_SAMESITE = "Strict"  # the admin's; the clinician's session is keyed by launch (smartapp)
+CSRF_COOKIE_SECURE = SECURE
+
+# --- Words and files ---------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
+USE_TZ = True
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(HOME / "static")))
+WHITENOISE_USE_FINDERS = True
+
+# --- Logging: no query strings, bodies or names ------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+}

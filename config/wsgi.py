@@ -1,0 +1,17 @@
+"""What the web server loads."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+application = get_wsgi_application()
+
+from django.conf import settings  # noqa: E402 -- Django must be set up first
+
+from config.celery import start_embedded_worker  # noqa: E402
+
+if settings.EMBEDDED:
+    start_embedded_worker()
