@@ -1,0 +1,121 @@
+"""The CDS Hooks client: asks the app about a patient, and tells it what became of its cards (CDS Hooks 2.0.1)."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from smartapp.demo_ehr import addresses, tokens
+from smartapp.demo_ehr.context import CLINICIAN, OpenChart, launch_token, open_chart
+from smartapp.demo_ehr.grants import access_token, grant_of
+from smartapp.demo_ehr.prefetch import resolve_prefetch
+
+__all__ = ["bearer", "call_hook", "discover", "hook_request", "launch_token", "send_feedback", "services", "sign"]
+
+HOOK = "patient-view"
+HOOK_SCOPE = "patient/*.rs"
+BEARER_SECONDS = 60
+JWT_SECONDS = 300
+TIMEOUT = (2.0, 10.0)  # seconds to connect, to answer
+Service = dict[str, Any]
+
+
+def sign(aud: str, *, header: Mapping[str, str] | None = None, **overrides: Any) -> str:
+    """The JWT that vouches for a call to `aud`; an override of None leaves the claim out."""
+    now = int(time.time())
+    claims: dict[str, Any] = {
+        "iss": addresses.hospital(),
+        "aud": aud,
+        "iat": now,
+        "exp": now + JWT_SECONDS,
+        "jti": secrets.token_urlsafe(16),
+        **overrides,
+    }
+    kept = {name: value for name, value in claims.items() if value is not None}
+    return tokens.sign_es384(kept, **{"jku": addresses.jwks_url(), **(header or {})})
+
+
+def bearer(patient_id: str | None, scope: str = HOOK_SCOPE, *, seconds: int = BEARER_SECONDS) -> str:
+    """An access token for our FHIR server, limited to the patient if there is one."""
+    user = f"{addresses.fhir_base()}/Practitioner/{CLINICIAN}"
+    return access_token(scope, seconds=seconds, patient=patient_id, user=user)
+
+
+def endpoint(service_id: str) -> str:
+    return addresses.app(f"/cds-services/{service_id}")
+
+
+def discover() -> requests.Response:
+    url = addresses.app("/cds-services")
+    return requests.get(url, headers={"Authorization": f"Bearer {sign(url)}"}, timeout=TIMEOUT)
+
+
+def services(hook: str = HOOK) -> list[Service]:
+    """What the app offers on a hook; raises for an answer that is none."""
+    answer = discover()
+    answer.raise_for_status()
+    return [service for service in answer.json()["services"] if service["hook"] == hook]
+
+
+def context_of(chart: OpenChart) -> dict[str, str]:
+    context = {"userId": f"Practitioner/{chart.user}", "patientId": chart.patient}
+    return context | ({"encounterId": chart.encounter} if chart.encounter else {})
+
+
+def hook_request(
+    patient_id: str, service: Service, *, prefetch: bool | Mapping[str, Any] = True, authorized: bool = True
+) -> dict[str, Any]:
+    """The body of a call; a mapping given as `prefetch` is sent as it is."""
+    context, token = context_of(open_chart(patient_id)), bearer(patient_id)
+    body: dict[str, Any] = {"hook": service["hook"], "hookInstance": str(uuid.uuid4()), "context": context}
+    if authorized:
+        body |= {"fhirServer": addresses.fhir_base(), "fhirAuthorization": authorization(token, patient_id)}
+    if isinstance(prefetch, Mapping):
+        body["prefetch"] = dict(prefetch)
+    elif prefetch:
+        body["prefetch"] = resolve_prefetch(service.get("prefetch", {}), context, grant=grant_of(token))
+    return body
+
+
+def authorization(token: str, patient_id: str) -> dict[str, Any]:
+    return {
+        "access_token": token,
+        "token_type": "Bearer",
+        "expires_in": BEARER_SECONDS,
+        "scope": HOOK_SCOPE,
+        "subject": addresses.CLIENT_ID,
+        "patient": patient_id,
+    }
+
+
+def call_hook(
+    patient_id: str,
+    service_id: str | None = None,
+    *,
+    prefetch: bool | Mapping[str, Any] = True,
+    authorized: bool = True,
+    jwt: str | None = None,
+) -> requests.Response:
+    """Fires `patient-view` at one service, the first one offered if none is named."""
+    offered = services()
+    service = next(one for one in offered if service_id in {None, one["id"]})
+    body = hook_request(patient_id, service, prefetch=prefetch, authorized=authorized)
+    return post(endpoint(service["id"]), body, jwt=jwt)
+
+
+def post(url: str, body: Mapping[str, Any], *, jwt: str | None = None) -> requests.Response:
+    headers = {"Authorization": f"Bearer {jwt or sign(url)}"}
+    return requests.post(url, json=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
+
+
+def send_feedback(service_id: str, feedback: Sequence[Mapping[str, Any]]) -> requests.Response:
+    """What became of the cards of a service; the time is ours."""
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    stamped = [{**one, "outcomeTimestamp": now} for one in feedback]
+    return post(f"{endpoint(service_id)}/feedback", {"feedback": stamped})

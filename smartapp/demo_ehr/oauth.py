@@ -1,0 +1,143 @@
+"""The token endpoint: a code, or a signed assertion, for an access token (SMART App Launch and Backend Services)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import time
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from smartapp.demo_ehr import addresses, conformance, tokens
+from smartapp.demo_ehr.clients import InvalidClient, require_client
+from smartapp.demo_ehr.context import OpenChart, opened
+from smartapp.demo_ehr.grants import access_token
+from smartapp.demo_ehr.scopes import grantable
+
+USER_SECONDS = 900
+BACKEND_SECONDS = 300
+
+used_codes = tokens.OnceOnly()
+
+
+class TokenError(Exception):
+    """An error of RFC 6749, 5.2."""
+
+
+@csrf_exempt
+@require_POST
+def token(request: HttpRequest) -> HttpResponse:
+    form = {name: str(value) for name, value in request.POST.items()}
+    try:
+        if any(len(values) > 1 for _, values in request.POST.lists()):
+            raise TokenError("invalid_request")
+        answer = GRANTS.get(form.get("grant_type", ""), unsupported)(form)
+    except TokenError as error:
+        return private(JsonResponse({"error": str(error)}, status=400))
+    except InvalidClient as error:
+        return private(JsonResponse({"error": "invalid_client", "error_description": str(error)}, status=401))
+    return private(JsonResponse(answer))
+
+
+def by_code(form: dict[str, str]) -> dict[str, Any]:
+    require_client(form, public_allowed=True)
+    try:
+        code = tokens.open_token(form.get("code", ""), use="code")
+    except tokens.BadToken as error:
+        raise TokenError("invalid_grant") from error
+    # Spent before it is checked: whoever guesses a verifier has one try.
+    unused = used_codes.first(code["jti"], expires=code["exp"])
+    same_place = form.get("redirect_uri") == code["redirect_uri"]
+    if not (
+        unused and same_place and hmac.compare_digest(challenge_of(form.get("code_verifier", "")), code["challenge"])
+    ):
+        raise TokenError("invalid_grant")
+    return token_response(code, opened(code))
+
+
+def challenge_of(verifier: str) -> str:
+    """S256 of RFC 7636."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def token_response(code: tokens.Claims, chart: OpenChart) -> dict[str, Any]:
+    words = code["scope"].split()
+    answer: dict[str, Any] = {
+        "access_token": access_token(code["scope"], seconds=USER_SECONDS, patient=chart.patient, user=chart.fhir_user),
+        "token_type": "Bearer",
+        "expires_in": USER_SECONDS,
+        "scope": code["scope"],
+        "patient": chart.patient,
+        "need_patient_banner": "launch" not in words,  # launched from the chart, the chart shows one
+    }
+    if chart.encounter and {"launch", "launch/encounter"} & set(words):
+        answer["encounter"] = chart.encounter
+    if chart.app_context:
+        answer["appContext"] = chart.app_context
+    if "openid" in words:
+        answer["id_token"] = id_token(chart, nonce=code["nonce"], with_fhir_user="fhirUser" in words)
+    return answer
+
+
+def id_token(chart: OpenChart, *, nonce: str, with_fhir_user: bool) -> str:
+    now = int(time.time())
+    claims: dict[str, Any] = {
+        "iss": addresses.hospital(),
+        "sub": hashlib.sha256(chart.user.encode()).hexdigest()[:32],
+        "aud": addresses.CLIENT_ID,
+        "iat": now,
+        "exp": now + USER_SECONDS,
+    }
+    if nonce:
+        claims["nonce"] = nonce
+    if with_fhir_user:
+        claims["fhirUser"] = chart.fhir_user
+    return tokens.sign_rs256(claims)
+
+
+def by_assertion(form: dict[str, str]) -> dict[str, Any]:
+    """SMART Backend Services: no user, `system/` scopes only."""
+    require_client(form, public_allowed=False)
+    scope = grantable(form.get("scope", ""), levels=frozenset({"system"}), words=frozenset())
+    if not scope:
+        raise TokenError("invalid_scope")
+    return {
+        "access_token": access_token(scope, seconds=BACKEND_SECONDS),
+        "token_type": "bearer",
+        "expires_in": BACKEND_SECONDS,
+        "scope": scope,
+    }
+
+
+def unsupported(form: dict[str, str]) -> dict[str, Any]:
+    raise TokenError("unsupported_grant_type")
+
+
+GRANTS = {"authorization_code": by_code, "client_credentials": by_assertion}
+
+
+def private(response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = "no-store"
+    response["Pragma"] = "no-cache"
+    return response
+
+
+@require_GET
+def jwks(request: HttpRequest) -> HttpResponse:
+    response = JsonResponse(tokens.public_keys())
+    response["Cache-Control"] = "max-age=300"
+    return response
+
+
+@require_GET
+def smart_configuration(request: HttpRequest) -> HttpResponse:
+    return JsonResponse(conformance.smart_configuration())
+
+
+@require_GET
+def openid_configuration(request: HttpRequest) -> HttpResponse:
+    return JsonResponse(conformance.openid_configuration())

@@ -1,0 +1,35 @@
+"""The hospital's addresses, all below its base."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from smartapp.demo_ehr import authorize, chart, fhir, oauth, stow
+
+app_name = "demo_ehr"
+
+urlpatterns = [
+    path("", chart.patient_list, name="patients"),
+    path("chart/<str:patient_id>", chart.chart, name="chart"),
+    path("chart/<str:patient_id>/hook", chart.hook, name="hook"),
+    path("chart/<str:patient_id>/results", chart.results, name="results"),
+    path("chart/<str:patient_id>/launch", chart.launch, name="launch"),
+    path("chart/<str:patient_id>/cards/<str:key>/accept", chart.accept, name="accept"),
+    path("chart/<str:patient_id>/cards/<str:key>/override", chart.override, name="override"),
+    path("oauth/authorize", authorize.authorize, name="authorize"),
+    path("oauth/authorize/choice", authorize.choose, name="choose"),
+    path("oauth/token", oauth.token, name="token"),
+    path("oauth/jwks", oauth.jwks, name="jwks"),
+    path(".well-known/openid-configuration", oauth.openid_configuration),
+    path("fhir/.well-known/smart-configuration", oauth.smart_configuration),
+    path("fhir/metadata", fhir.metadata),
+    path("fhir", fhir.base),
+    path("fhir/", fhir.base),
+    path("fhir/<str:kind>", fhir.of_type),
+    path("fhir/<str:kind>/_search", fhir.search_by_post),
+    path("fhir/<str:kind>/<str:resource_id>", fhir.of_instance),
+    path("fhir/<str:kind>/<str:resource_id>/_history/<str:version>", fhir.of_version),
+    path("dicomweb/studies", stow.studies, name="studies"),
+    path("dicomweb/instances", stow.instances, name="instances"),
+    path("dicomweb/studies/<str:study>/series/<str:series>/instances/<str:uid>", stow.instance, name="instance"),
+]
