@@ -15,6 +15,7 @@ from smartapp.demo_ehr.store import chart_store
 from smartapp.demo_ehr.validation import require_known
 
 Entry = dict[str, Any]
+WRITES = frozenset({"POST", "PUT"})
 ORDER = ("DELETE", "POST", "PUT", "GET")  # in which a transaction is carried out, whatever the order of its entries
 
 
@@ -38,16 +39,18 @@ def is_entry(entry: Any) -> bool:
 
 def batch(grant: Grant, entries: list[Entry]) -> list[Answer]:
     """Each entry for itself: what fails says so in its place."""
-    answers = []
-    for entry in entries:
-        try:
-            with chart_store().all_or_nothing():
-                answers.append(perform(grant, entry))
-                if entry["request"]["method"] in {"POST", "PUT"}:
-                    interactions.require_in_place(grant, answers[-1])
-        except FhirError as error:
-            answers.append(Answer(status=error.status, body=error.outcome()))
-    return answers
+    return [alone(grant, entry) for entry in entries]
+
+
+def alone(grant: Grant, entry: Entry) -> Answer:
+    try:
+        with chart_store().all_or_nothing():
+            answer = perform(grant, entry)
+            if entry["request"]["method"] in WRITES:
+                interactions.require_in_place(grant, answer)
+    except FhirError as error:
+        return Answer(status=error.status, body=error.outcome())
+    return answer
 
 
 def transaction(grant: Grant, entries: list[Entry]) -> list[Answer]:
@@ -60,7 +63,7 @@ def transaction(grant: Grant, entries: list[Entry]) -> list[Answer]:
             new_id = places[index].split("/")[1] if index in places else None
             answers[index] = perform(grant, resolved(entries[index], known), new_id=new_id)
         for index, entry in enumerate(entries):
-            if entry["request"]["method"] in {"POST", "PUT"}:
+            if entry["request"]["method"] in WRITES:
                 interactions.require_in_place(grant, answers[index])
     return [answers[index] for index in range(len(entries))]
 

@@ -26,8 +26,8 @@ TIMEOUT = (2.0, 10.0)  # seconds to connect, to answer
 Service = dict[str, Any]
 
 
-def sign(aud: str, *, header: Mapping[str, str] | None = None, **overrides: Any) -> str:
-    """The JWT that vouches for a call to `aud`; an override of None leaves the claim out."""
+def sign(aud: str, *, header: Mapping[str, str | None] | None = None, **overrides: Any) -> str:
+    """The JWT that vouches for a call to `aud`; an override of None leaves the claim or the header out."""
     now = int(time.time())
     claims: dict[str, Any] = {
         "iss": addresses.hospital(),
@@ -37,8 +37,11 @@ def sign(aud: str, *, header: Mapping[str, str] | None = None, **overrides: Any)
         "jti": secrets.token_urlsafe(16),
         **overrides,
     }
-    kept = {name: value for name, value in claims.items() if value is not None}
-    return tokens.sign_es384(kept, **{"jku": addresses.jwks_url(), **(header or {})})
+    return tokens.sign_es384(present(claims), **present({"jku": addresses.jwks_url(), **(header or {})}))
+
+
+def present(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def bearer(patient_id: str | None, scope: str = HOOK_SCOPE, *, seconds: int = BEARER_SECONDS) -> str:
