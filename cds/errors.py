@@ -5,7 +5,7 @@ CdsError
 ├── Refused             401  the caller is not who may ask
 ├── UnknownService      404
 ├── MissingData         412  required data could not be had (CDS Hooks 2.0.1, "Prefetch Template")
-├── Unreadable               one resource or value; gather turns it into an Issue that the page shows
+├── TooLarge            413
 └── FhirError           502
     ├── FhirUnreachable      time-out, connection, 429, 5xx: the same call may work later
     ├── FhirRefused          401, 403: the token or its scopes do not allow it
@@ -36,6 +36,10 @@ class UnknownService(CdsError):
     status = 404
 
 
+class TooLarge(CdsError):
+    status = 413
+
+
 class MissingData(CdsError):
     """`keys` names the prefetch keys that could not be had."""
 
@@ -44,10 +48,6 @@ class MissingData(CdsError):
     def __init__(self, keys: tuple[str, ...]) -> None:
         super().__init__(f"required data could not be had: {', '.join(keys)}")
         self.keys = keys
-
-
-class Unreadable(CdsError):
-    status = 400
 
 
 class FhirError(CdsError):

@@ -64,13 +64,17 @@ class Coded(Value):
     text: str
     status: str
     source: str
+    certain: bool = True  # verificationStatus is confirmed, or not given
     start: When | None = None
     end: When | None = None
     encounter: str | None = None
 
 
 class Diagnosis(Coded):
-    """A Condition that is neither refuted nor entered in error; `status` is clinicalStatus."""
+    """A Condition that is neither refuted nor entered in error; `status` is clinicalStatus.
+
+    Not `certain`: provisional, differential or unconfirmed, as a rule-out code is.
+    """
 
 
 class Drug(Coded):

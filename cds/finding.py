@@ -17,7 +17,7 @@ Indicator = Literal["info", "warning", "critical"]
 class Factor(Value):
     """One input of the model: its value with unit, date and source, and its exact SHAP contribution.
 
-    `contribution` is in log-odds and adds up; `points` is in percentage points of probability and is approximate.
+    `contribution` is in log-odds and adds up; `points` is a share of the probability (a fraction) and is approximate.
     """
 
     key: str

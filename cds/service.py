@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from scoring.shelf import Model
-
 from cds.cards import Card
 from cds.context import PatientContext
 from cds.finding import Outcome
 from cds.needs import Need
 from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
 from cds.value import Value
+from scoring.shelf import Model
 
 Record = RiskAssessmentRecord | ObservationRecord | ReportRecord
 
@@ -41,6 +40,7 @@ class DecisionService:
     id: ClassVar[str]
     version: ClassVar[str]  # of the code: part of the fingerprint, so a changed rule is never answered from the past
     title: ClassVar[str]
+    subject: ClassVar[str]  # what is looked for, as in "Could not check for {subject} just now"
     description: ClassVar[str]
     hook: ClassVar[str]
     needs: ClassVar[tuple[Need, ...]]

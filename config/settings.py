@@ -6,8 +6,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import dj_database_url
+import django_stubs_ext
 
 from config import env
+
+django_stubs_ext.monkeypatch()  # lets `ModelAdmin[Model]` and the like be written where mypy wants them
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -49,6 +52,7 @@ INSTALLED_APPS = [
     "cds.services.diabetes",  # a further question is one more folder and one more line here
     "hooks",
     "smartapp",
+    "config",
 ]
 if DEMO_EHR:
     INSTALLED_APPS.append("smartapp.demo_ehr")

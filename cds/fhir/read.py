@@ -206,6 +206,7 @@ class Reader:
                 text=text,
                 status=_word(found.clinical_status) or found.status or "",
                 source=f"{found.resource_type}/{found.id}",
+                certain=_word(found.verification_status) in {"", "confirmed"},
                 start=start,
                 end=end,
                 encounter=encounter.reference if encounter else None,
@@ -317,13 +318,15 @@ def _stated_codes(found: shapes.Statement) -> tuple[frozenset[Code], str]:
             codes |= {Code(found.klass.system, found.klass.code)}
         return codes, text
     concept = found.code or found.medication_codeable_concept
-    if concept is None and found.medication_reference and found.medication_reference.reference:
-        concept = _contained(found, found.medication_reference.reference)
+    if concept is None and found.medication_reference:
+        concept = _contained(found, found.medication_reference)
     return _codes(concept)
 
 
-def _contained(found: shapes.Statement, reference: str) -> shapes.Concept | None:
-    return next((part.code for part in found.contained or () if f"#{part.id}" == reference), None)
+def _contained(found: shapes.Statement, medication: shapes.Reference) -> shapes.Concept:
+    """The contained Medication's code, or at least the name that the reference displays (Epic gives no more)."""
+    code = next((part.code for part in found.contained or () if f"#{part.id}" == medication.reference), None)
+    return code or shapes.Concept(text=medication.display)
 
 
 def _word(status: shapes.Concept | str | None) -> str:

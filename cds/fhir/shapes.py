@@ -29,6 +29,7 @@ class Concept(Shape):
 
 class Reference(Shape):
     reference: str | None = None
+    display: str | None = None
 
 
 class Period(Shape):

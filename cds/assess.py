@@ -1,0 +1,60 @@
+"""Assess: a queued assessment becomes a done one. The only place where a service meets its model."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import msgspec
+from django.utils import timezone
+
+from cds import registry
+from cds.finding import Outcome
+from cds.models import Assessment
+from scoring import shelf
+
+logger = logging.getLogger(__name__)
+
+LOST_AFTER = timedelta(seconds=15)
+EXPIRED_AFTER = timedelta(hours=24)
+_UNFINISHED = (Assessment.Status.QUEUED, Assessment.Status.RUNNING)
+
+
+def assess(assessment_id: str) -> None:
+    """Score it once. A second message, or one that comes after it was done, changes nothing."""
+    started = Assessment.objects.filter(pk=assessment_id, status__in=_UNFINISHED).update(
+        status=Assessment.Status.RUNNING
+    )
+    if not started:
+        return
+    assessment = Assessment.objects.get(pk=assessment_id)
+    try:
+        outcome = answer(assessment)
+    except Exception as error:  # the outermost edge of the work: whatever a plug-in raises becomes a visible failure
+        logger.exception("assessment %s failed", assessment_id)
+        _finish(assessment, status=Assessment.Status.FAILED, failure=type(error).__name__)
+    else:
+        _finish(assessment, status=Assessment.Status.DONE, result=msgspec.json.encode(outcome))
+
+
+def answer(assessment: Assessment) -> Outcome:
+    """Deterministic: the stored facts, the service's code and the model's version give the same answer again."""
+    service = registry.get(assessment.service_id)
+    model = shelf.active(service.model) if service.model else None
+    return service.assess(assessment.context, model=model, threshold=assessment.threshold)
+
+
+def lost() -> list[str]:
+    """The ids of assessments that nobody works on any more, marked as queued just now; too old ones expire."""
+    now = timezone.now()
+    stale = Assessment.objects.filter(status__in=_UNFINISHED, queued_at__lt=now - LOST_AFTER)
+    expired = stale.filter(created_at__lt=now - EXPIRED_AFTER).update(status=Assessment.Status.EXPIRED, finished_at=now)
+    if expired:
+        logger.error("%d assessments were never answered and have expired", expired)
+    ids = [str(pk) for pk in stale.values_list("pk", flat=True)[:500]]
+    Assessment.objects.filter(pk__in=ids).update(status=Assessment.Status.QUEUED, queued_at=now)
+    return ids
+
+
+def _finish(assessment: Assessment, **fields: object) -> None:
+    Assessment.objects.filter(pk=assessment.pk).update(finished_at=timezone.now(), **fields)

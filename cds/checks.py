@@ -1,0 +1,41 @@
+"""What must hold before we start: each check has an id and a hint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core import checks
+
+from cds.registry import all_services
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def demo_ehr_is_off(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
+    if settings.DEMO_EHR:
+        return [checks.Error("DEMO_EHR is on", hint="Unset DEMO_EHR in production.", id="cds.E001")]
+    return []
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def servers_are_apart(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
+    if settings.EMBEDDED:
+        return [checks.Warning("Embedded mode: one process, queue in memory", hint="Set REDIS_URL.", id="cds.W001")]
+    return []
+
+
+@checks.register
+def every_model_has_its_card(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
+    """A service that scores with a model must bring MODEL_CARD.md in its folder."""
+    return [
+        checks.Error(f"{service.id} has no MODEL_CARD.md", hint="Run `manage.py train`; it writes one.", id="cds.E002")
+        for service in all_services()
+        if service.model and not (Path(_folder(service)) / "MODEL_CARD.md").exists()
+    ]
+
+
+def _folder(service: object) -> str:
+    config = apps.get_containing_app_config(type(service).__module__)
+    return config.path if config else ""

@@ -1,0 +1,76 @@
+"""The only place where a request waits: a worker rings when an assessment is done.
+
+With Redis: RPUSH on a key per assessment with a time to live, BLPOP with the remaining budget. Embedded: an event in memory.
+Celery's own results cost more (docs/decisions/003-doorbell.md).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Protocol
+
+from django.conf import settings
+from redis import Redis
+
+_TTL_SECONDS = 30
+_WORKER_TTL_SECONDS = 15
+_WORKER_KEY = "bedside:worker-seen"
+_events: dict[str, threading.Event] = {}
+
+
+class Bell(Protocol):
+    def wait(self, timeout: float) -> bool:
+        """Did it ring in time? The row is the truth either way: two may wait for one ring."""
+
+
+class _RedisBell:
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def wait(self, timeout: float) -> bool:
+        return _redis().blpop([self.key], timeout=timeout) is not None
+
+
+@contextmanager
+def listening(assessment_id: str) -> Iterator[Bell]:
+    """Listen before the work is queued, so that a fast worker is not missed."""
+    if not settings.EMBEDDED:
+        yield _RedisBell(_key(assessment_id))
+        return
+    try:
+        yield _events.setdefault(assessment_id, threading.Event())
+    finally:
+        _events.pop(assessment_id, None)
+
+
+def ring(assessment_id: str) -> None:
+    """Tell whoever waits for this assessment to look at its row."""
+    if settings.EMBEDDED:
+        if event := _events.get(assessment_id):
+            event.set()
+        return
+    with _redis().pipeline() as pipe:
+        pipe.rpush(_key(assessment_id), 1).expire(_key(assessment_id), _TTL_SECONDS).execute()
+
+
+def worker_seen() -> None:
+    """Called at each heartbeat of a worker."""
+    if not settings.EMBEDDED:
+        _redis().set(_WORKER_KEY, 1, ex=_WORKER_TTL_SECONDS)
+
+
+def worker_alive() -> bool:
+    """Is there anybody to ring? Without, a request must not wait."""
+    return settings.EMBEDDED or bool(_redis().exists(_WORKER_KEY))
+
+
+@lru_cache
+def _redis() -> Redis:
+    return Redis.from_url(settings.REDIS_URL)
+
+
+def _key(assessment_id: str) -> str:
+    return f"bedside:bell:{assessment_id}"

@@ -1,0 +1,55 @@
+"""fhirclient's REST layer with our limits: same origin only, bounded in time and size, no redirects."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urljoin
+
+import msgspec
+import requests
+from fhirclient.server import FHIRServer
+
+from cds.errors import FhirError, FhirInvalid, FhirRefused, FhirUnreachable
+
+FHIR_JSON = "application/fhir+json"
+_TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+
+
+class FhirServer(FHIRServer):  # type: ignore[misc]
+    """One FHIR base. `session` carries the token (an Authlib session) and the limits (cds.http)."""
+
+    def __init__(self, base_uri: str, *, session: requests.Session) -> None:
+        super().__init__(None, base_uri=base_uri)
+        self.session = session
+
+    def get(self, path: str) -> bytes:
+        """The body of a read, a search or a further page."""
+        return self._send("GET", self.within_base(path)).content
+
+    def request_json(self, path: str, nosign: bool = False) -> Any:
+        return msgspec.json.decode(self.get(path))
+
+    def post_json(self, path: str, resource_json: Any, nosign: bool = False, **headers: str) -> requests.Response:
+        """Create, or, at the base (""), a batch or transaction. `headers`: If-None-Exist and the like."""
+        body = msgspec.json.encode(resource_json)
+        return self._send("POST", self.within_base(path), data=body, headers={"Content-Type": FHIR_JSON, **headers})
+
+    def put_json(self, path: str, resource_json: Any, nosign: bool = False, **headers: str) -> requests.Response:
+        body = msgspec.json.encode(resource_json)
+        return self._send("PUT", self.within_base(path), data=body, headers={"Content-Type": FHIR_JSON, **headers})
+
+    def within_base(self, path: str) -> str:
+        """The absolute URL; a leading slash would drop the base path, another origin would be handed the token."""
+        url = urljoin(self.base_uri, path.lstrip("/") if "://" not in path else path)
+        if not url.startswith(self.base_uri) and url.rstrip("/") != self.base_uri.rstrip("/"):
+            raise FhirError("a link that leaves the FHIR base", url=url)
+        return url if path else self.base_uri.rstrip("/")
+
+    def _send(self, method: str, url: str, **options: Any) -> requests.Response:
+        headers = {"Accept": FHIR_JSON, **options.pop("headers", {})}
+        response = self.session.request(method, url, headers=headers, allow_redirects=False, **options)
+        status = response.status_code
+        if status < 400:
+            return response
+        kind = FhirUnreachable if status in _TRY_AGAIN else FhirRefused if status in {401, 403} else FhirInvalid
+        raise kind(f"{method} was answered with {status}", url=url, http_status=status)

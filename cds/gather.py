@@ -1,0 +1,184 @@
+"""Gather: what was prefetched is used, the rest is fetched, and what must be there is there or the call ends with 412."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.conf import settings
+
+from cds.context import PatientContext
+from cds.errors import BadInput, FhirError, FhirInvalid, MissingData
+from cds.facts import Diagnosis, Drug, Issue, Observed, Order, Person, Stay, Treatment
+from cds.fhir.client import FhirServer
+from cds.fhir.read import Reader, Reading
+from cds.needs import Need
+from cds.service import DecisionService
+
+NULL = b"null"
+
+
+def gather(
+    service: DecisionService,
+    *,
+    patient_id: str,
+    now: datetime,
+    client: FhirServer | None = None,
+    prefetch: Mapping[str, msgspec.Raw] | None = None,
+    encounter_id: str | None = None,
+) -> PatientContext:
+    """The facts that `service` needs about one patient; `now` is in the EHR's zone.
+
+    Raises MissingData (412) when a required need is neither in the prefetch nor fetchable.
+    """
+    reader = Reader(patient_id=patient_id, zone=now.tzinfo)  # type: ignore[arg-type]  # PatientContext refuses a naive `now`
+    readings = _from_prefetch(service.needs, prefetch or {}, reader)
+    if client is not None:
+        open_needs = [need for need in service.needs if need.key not in readings or readings[need.key].failed]
+        readings |= fetch(open_needs, client=client, reader=reader)
+        for need in service.needs:
+            _follow(need, readings.get(need.key), client=client, reader=reader)
+    return assemble(service.needs, readings, patient_id=patient_id, now=now, encounter_id=encounter_id)
+
+
+def _from_prefetch(needs: tuple[Need, ...], prefetch: Mapping[str, msgspec.Raw], reader: Reader) -> dict[str, Reading]:
+    """CDS Hooks 2.0.1, "Prefetch Template": key absent = not asked; null = asked, nothing there."""
+    readings = {}
+    for need in needs:
+        raw = prefetch.get(need.key)
+        if raw is not None and (bytes(raw) != NULL or need.resource != "Patient"):
+            readings[need.key] = Reading() if bytes(raw) == NULL else reader.read(need, raw)
+    return readings
+
+
+def fetch(needs: list[Need], *, client: FhirServer, reader: Reader) -> dict[str, Reading]:
+    """All in one batch where the server can, else side by side. A need that cannot be had is left out."""
+    if not needs:
+        return {}
+    try:
+        return _batch(needs, client=client, reader=reader)
+    except FhirInvalid:
+        with ThreadPoolExecutor(max_workers=len(needs)) as pool:
+            found = pool.map(lambda need: _single(need, client=client, reader=reader), needs)
+        return {need.key: reading for need, reading in zip(needs, found, strict=True) if reading}
+    except FhirError:
+        return {}
+
+
+class _Response(msgspec.Struct):
+    status: str = ""
+
+
+class _Entry(msgspec.Struct):
+    resource: msgspec.Raw | None = None
+    response: _Response | None = None
+
+
+class _BatchAnswer(msgspec.Struct):
+    entry: list[_Entry] = []
+
+
+def _batch(needs: list[Need], *, client: FhirServer, reader: Reader) -> dict[str, Reading]:
+    """FHIR R4, "batch/transaction": the answers come in the order of the questions."""
+    entries = [{"request": {"method": "GET", "url": need.search(reader.patient_id)}} for need in needs]
+    response = client.post_json("", {"resourceType": "Bundle", "type": "batch", "entry": entries})
+    try:
+        answers = msgspec.json.decode(response.content, type=_BatchAnswer).entry
+    except msgspec.DecodeError as error:
+        raise FhirInvalid("the answer to a batch is not a Bundle", url=client.base_uri) from error
+    if len(answers) != len(needs):
+        raise FhirInvalid("a batch was answered with another number of entries", url=client.base_uri)
+    return {
+        need.key: reader.read(need, answer.resource)
+        for need, answer in zip(needs, answers, strict=True)
+        if answer.resource is not None and answer.response is not None and answer.response.status.startswith("2")
+    }
+
+
+def _single(need: Need, *, client: FhirServer, reader: Reader) -> Reading | None:
+    try:
+        return reader.read(need, client.get(need.search(reader.patient_id)))
+    except FhirError:
+        return None  # named in `unread`, or a MissingData, by `assemble`
+
+
+def _follow(need: Need, reading: Reading | None, *, client: FhirServer, reader: Reader) -> None:
+    """The further pages; a link that leaves the FHIR base, or a page that fails, leaves `next` set."""
+    pages = 1
+    while reading is not None and reading.next and pages < settings.FHIR_MAX_PAGES:
+        try:
+            reading.absorb(reader.read(need, client.get(reading.next)))
+        except FhirError:
+            return
+        pages += 1
+
+
+def assemble(
+    needs: tuple[Need, ...],
+    readings: Mapping[str, Reading],
+    *,
+    patient_id: str,
+    now: datetime,
+    encounter_id: str | None = None,
+) -> PatientContext:
+    """One frozen context out of all readings; required needs must be there whole ("ever" means ever)."""
+    got = {key: reading for key, reading in readings.items() if not reading.failed}
+    lacking = tuple(need.key for need in needs if need.required and (need.key not in got or got[need.key].next))
+    if lacking:
+        raise MissingData(lacking)
+    person = _person(got, patient_id)
+    coded = {fact.source: fact for reading in got.values() for fact in reading.coded}.values()
+    observed, ahead = _by_analyte([fact for reading in got.values() for fact in reading.observed], now)
+    return PatientContext(
+        patient=person,
+        now=now,
+        encounter_id=encounter_id,
+        observations=observed,
+        diagnoses=_of(Diagnosis, coded),
+        drugs=_of(Drug, coded),
+        treatments=_of(Treatment, coded),
+        stays=_of(Stay, coded),
+        orders=_of(Order, coded),
+        issues=(*_issues(readings), *ahead, *_cut_short(got)),
+        unread=tuple(need.key for need in needs if need.key not in got),
+    )
+
+
+def _person(readings: Mapping[str, Reading], patient_id: str) -> Person:
+    person = readings["patient"].person if "patient" in readings else None
+    if person is None:
+        raise MissingData(("patient",))
+    if person.id != patient_id:
+        raise BadInput("the Patient is another one than the context's")
+    return person
+
+
+def _by_analyte(observed: list[Observed], now: datetime) -> tuple[dict[str, tuple[Observed, ...]], list[Issue]]:
+    """Newest first, each source once; a date in the future is not used and said."""
+    ahead = [fact for fact in observed if fact.when.earliest > now]
+    unique = {(fact.source, fact.analyte): fact for fact in observed if fact.when.earliest <= now}
+    newest_first = sorted(unique.values(), key=lambda fact: (fact.when.latest, fact.issued, fact.source), reverse=True)
+    grouped: dict[str, tuple[Observed, ...]] = {}
+    for fact in newest_first:
+        grouped[fact.analyte] = (*grouped.get(fact.analyte, ()), fact)
+    return grouped, [Issue(need=fact.analyte, reason="dated in the future", source=fact.source) for fact in ahead]
+
+
+def _of(kind: type[Any], coded: Any) -> tuple[Any, ...]:
+    return tuple(fact for fact in coded if type(fact) is kind)
+
+
+def _issues(readings: Mapping[str, Reading]) -> list[Issue]:
+    return [issue for reading in readings.values() for issue in reading.issues]
+
+
+def _cut_short(readings: Mapping[str, Reading]) -> list[Issue]:
+    """Optional data of which only the first pages could be read."""
+    return [
+        Issue(need=key, reason="only the first pages could be read")
+        for key, reading in readings.items()
+        if reading.next
+    ]

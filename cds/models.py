@@ -1,0 +1,239 @@
+"""Connections, decisions and their traces. Every row below an `Ehr` belongs to it: the Ehr is the tenant."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from cds.context import PatientContext
+from cds.fields import EncryptedField
+from cds.finding import Outcome, from_json
+
+
+def _is_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError) as error:
+        raise ValidationError("Not a time zone, such as Europe/Berlin.") from error
+
+
+class Ehr(models.Model):
+    """One connected hospital system."""
+
+    name = models.CharField(max_length=100, unique=True)
+    fhir_base = models.URLField(unique=True, help_text="FHIR base URL; also the `iss` of a SMART launch.")
+    client_id = models.CharField(max_length=200, help_text="Our OAuth client id at this EHR.")
+    hook_issuer = models.URLField(unique=True, help_text="`iss` of the JWT with which the EHR signs its hooks.")
+    hook_jwks_url = models.URLField(help_text="Where the EHR publishes its hook keys; the only `jku` that we accept.")
+    hook_algorithms = models.CharField(max_length=50, default="ES384,RS384", help_text="Accepted, separated by comma.")
+    frame_ancestors = models.CharField(max_length=500, blank=True, help_text="Origins that may frame our pages.")
+    mrn_system = models.CharField(max_length=200, blank=True, help_text="Identifier.system of the record number.")
+    time_zone = models.CharField(max_length=50, default="UTC", validators=[_is_zone])
+    private_network = models.BooleanField(default=False, help_text="The EHR's addresses are private ones, on purpose.")
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name = "EHR"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def now(self) -> datetime:
+        """The time there."""
+        return timezone.now().astimezone(self.zone)
+
+    def pseudonym(self, patient_id: str) -> str:
+        """A keyed hash that stands for the patient where the id must not stand (logs, indexes)."""
+        return salted_hmac("cds.patient", f"{self.pk}|{patient_id}", algorithm="sha256").hexdigest()
+
+
+class EnabledService(models.Model):
+    """A decision service at an EHR: its stage there, its threshold, what it may write."""
+
+    class Stage(models.TextChoices):
+        OFF = "off", "Off: not offered"
+        SILENT = "silent", "Silent: scored and stored, never shown"
+        LIVE = "live", "Live"
+
+    class WriteBackPolicy(models.TextChoices):
+        OFF = "off", "Off: nothing is written"
+        SUGGEST = "suggest", "Suggest: a clinician confirms each write"
+
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="services")
+    service_id = models.CharField(max_length=100)
+    stage = models.CharField(max_length=10, choices=Stage, default=Stage.SILENT)
+    threshold = models.FloatField(null=True, blank=True, help_text="A fraction; empty: the service's own.")
+    write_back = models.CharField(max_length=10, choices=WriteBackPolicy, default=WriteBackPolicy.SUGGEST)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["ehr", "service_id"], name="one_row_per_service_and_ehr")]
+
+    def __str__(self) -> str:
+        return f"{self.service_id} at {self.ehr}: {self.stage}"
+
+
+class Assessment(models.Model):
+    """The case file and the job ticket: what was asked, from which facts, by which versions, with which answer."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        EXPIRED = "expired"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    ehr = models.ForeignKey(Ehr, on_delete=models.PROTECT)
+    service_id = models.CharField(max_length=100)
+    service_version = models.CharField(max_length=20)
+    model_version = models.CharField(max_length=50, blank=True)
+    threshold = models.FloatField()
+    fingerprint = models.CharField(max_length=64)
+    patient_key = models.CharField(max_length=64, db_index=True)
+    snapshot = EncryptedField()
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    result = EncryptedField(null=True)
+    failure = models.CharField(max_length=200, blank=True, help_text="The error's class; its message is in the log.")
+    created_at = models.DateTimeField(default=timezone.now)
+    queued_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["ehr", "service_id", "fingerprint"], name="one_assessment_per_fingerprint")
+        ]
+        indexes = [
+            models.Index(
+                fields=["queued_at"],
+                name="unfinished_assessments",
+                condition=models.Q(status__in=["queued", "running"]),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service_id} {self.id}: {self.status}"
+
+    @property
+    def settled(self) -> bool:
+        return self.status == self.Status.DONE
+
+    @property
+    def context(self) -> PatientContext:
+        return PatientContext.from_json(self.snapshot)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return from_json(self.result) if self.result else None
+
+
+class IssuedCard(models.Model):
+    """A card that left the house, so that feedback finds its assessment."""
+
+    uuid = models.UUIDField(primary_key=True)
+    assessment = models.ForeignKey(Assessment, on_delete=models.CASCADE, related_name="cards")
+    summary_kind = models.CharField(max_length=50, help_text="Which rule, or pending, or failed.")
+    issued_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class Feedback(models.Model):
+    """What a clinician did with a card (CDS Hooks 2.0.1, "Feedback")."""
+
+    class Outcome(models.TextChoices):
+        ACCEPTED = "accepted"
+        OVERRIDDEN = "overridden"
+
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
+    service_id = models.CharField(max_length=100)
+    card_uuid = models.CharField(max_length=64, help_text="As sent; it may be a card that we do not know.")
+    card = models.ForeignKey(IssuedCard, on_delete=models.SET_NULL, null=True, related_name="feedback")
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    suggestion = models.CharField(max_length=64, blank=True)
+    reason = models.CharField(max_length=100, blank=True)
+    comment = EncryptedField(null=True)
+    outcome_at = models.DateTimeField()
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "feedback"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["ehr", "card_uuid", "outcome", "outcome_at", "suggestion"], name="feedback_counts_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.card_uuid} {self.outcome}"
+
+
+class WriteBack(models.Model):
+    """One record on its way to one place."""
+
+    class Target(models.TextChoices):
+        CHART = "chart", "FHIR, into the chart"
+        ARCHIVE = "archive", "DICOM SR, into the archive"
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        SENT = "sent"
+        FAILED = "failed"
+
+    assessment = models.ForeignKey(Assessment, on_delete=models.CASCADE, related_name="write_backs")
+    target = models.CharField(max_length=10, choices=Target)
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    tries = models.PositiveIntegerField(default=0)
+    resources = models.JSONField(
+        default=list, help_text="What came of it: references in the chart, or the SOP instance."
+    )
+    failure = models.CharField(max_length=300, blank=True)
+    requested_by = EncryptedField(null=True)
+    requested_at = models.DateTimeField(default=timezone.now)
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["assessment", "target"], name="each_target_once")]
+
+    def __str__(self) -> str:
+        return f"{self.target} {self.status}"
+
+
+class AuditEntry(models.Model):
+    """Who saw or sent what. Append-only; sealed into a hash chain by `cds.audit.seal`."""
+
+    ehr = models.ForeignKey(Ehr, on_delete=models.PROTECT, null=True)
+    recorded_at = models.DateTimeField(default=timezone.now)
+    action = models.CharField(max_length=40)
+    actor = models.CharField(max_length=64, help_text="A keyed hash of the user, or the name of a system.")
+    patient_key = models.CharField(max_length=64, blank=True, db_index=True)
+    subject = models.CharField(max_length=100, blank=True, help_text="What it was about: an assessment, a card.")
+    detail = models.JSONField(default=dict)
+    sequence = models.BigIntegerField(null=True, unique=True)
+    seal = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+
+    def __str__(self) -> str:
+        return f"{self.recorded_at:%Y-%m-%d %H:%M:%S} {self.action}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """An entry is never changed."""
+        if self.pk:
+            raise PermissionError("audit entries are append-only")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise PermissionError("audit entries are append-only")

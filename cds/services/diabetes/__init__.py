@@ -1,0 +1,3 @@
+"""Could this adult, who has no diabetes diagnosis, have diabetes now that nobody has found?"""
+
+from __future__ import annotations

@@ -1,0 +1,221 @@
+"""The words for clinicians: plain, exact, reviewable on one page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from cds.cards import Card, OverrideReason, Suggestion
+from cds.codes import OURS, Code
+from cds.context import PatientContext
+from cds.facts import Observed, When
+from cds.finding import Estimate, Factor, Finding, Missing, NotApplicable, NotEnoughData, Outcome
+from cds.records import OrderRecord
+
+_REASONS = f"{OURS}/override-reason"
+OVERRIDE_REASONS = tuple(
+    OverrideReason(code=Code(_REASONS, code), display=display)
+    for code, display in (
+        ("already-known", "Already known"),
+        ("already-ordered", "Already ordered"),
+        ("hba1c-unreliable", "HbA1c is unreliable in this patient"),
+        ("acutely-ill", "Acutely ill"),
+        ("patient-declined", "Patient declined"),
+        ("data-wrong", "The data is wrong"),
+    )
+)
+_NOT_APPLICABLE = {
+    "diagnosed": "Diabetes is already on the record{detail}; this check looks for diabetes that nobody has found.",
+    "treated": "On or recently on a glucose-lowering drug{detail}; this check is for people without treatment.",
+    "child": "Under 18 years; this check is for adults.",
+    "age-unknown": "No birth date on the record; this check is for adults.",
+    "deceased": "The record says that this person has died.",
+    "pregnant": "Pregnant, or within 12 weeks after; pregnancy has its own tests for diabetes.",
+    "hospice": "In hospice care; this check is not made.",
+    "in-hospital": "In hospital now; acute illness raises glucose, so this check waits.",
+}
+_RAISE, _LOWER = 3, 2  # how many reasons a card names
+
+
+def cards(outcome: Outcome, context: PatientContext) -> list[Card]:
+    """One card where it helps, else none."""
+    if isinstance(outcome, NotApplicable) or not outcome.alert:
+        return []
+    return [
+        Card(
+            summary=_summary(outcome, context),
+            indicator=outcome.indicator if isinstance(outcome, Finding) else "info",
+            detail=_detail(outcome),
+            suggestions=_suggestions(outcome, context),
+            override_reasons=OVERRIDE_REASONS,
+        )
+    ]
+
+
+def sentence(outcome: Outcome, context: PatientContext) -> str:
+    """The page's answer."""
+    if isinstance(outcome, NotApplicable):
+        detail = f" ({outcome.detail})" if outcome.detail else ""
+        return _NOT_APPLICABLE[outcome.rule].format(detail=detail)
+    return _summary(outcome, context)
+
+
+def _summary(outcome: Finding | NotEnoughData, context: PatientContext) -> str:
+    test = outcome.step.label.removeprefix("Order ") if outcome.step else ""
+    consider = f"Consider {test}." if test else "The test is already ordered."
+    chance = f"About {per_hundred(outcome.estimate)} in 100 similar adults" if outcome.estimate else ""
+    match outcome.rule:
+        case "criteria-twice":
+            found = " and ".join(_brief(fact) for fact in _two(outcome))
+            return f"{found}: diabetes criteria met twice, no diagnosis recorded."
+        case "confirm-hba1c" | "confirm-fasting-glucose":
+            confirm = f"Confirm with {test}." if test else "The confirming test is already ordered."
+            return f"{_brief(_evidence(outcome)[0])} reached the diabetes cut-off, no diagnosis recorded. {confirm}"
+        case "ask-symptoms":
+            return f"{_brief(_evidence(outcome)[0])}. Ask about thirst, passing much urine and weight loss today. {consider}"
+        case "hba1c-unreliable":
+            return f"HbA1c on record cannot be relied on here. {consider}"
+        case "prediabetes":
+            return f"{_brief(_evidence(outcome)[0])} is in the prediabetes range. Repeat after 12 months."
+        case "prediabetes-retest":
+            return f"{_brief(_evidence(outcome)[0])} was in the prediabetes range, 12 months or more ago. {consider}"
+        case "recently-normal":
+            return f"{_brief(_evidence(outcome)[0])} was normal. Nothing to do."
+        case "model-high":
+            return f"{_untested(context)} {chance} in a US survey had 6.5 % or more. {consider}"
+        case "model-low":
+            return f"{_untested(context)} {chance} in a US survey had 6.5 % or more. No test is suggested."
+        case "screening-due":
+            return f"{_untested(context)} Screening for diabetes is due at this age and BMI. {consider}"
+        case "abstain":
+            return f"{_untested(context)} Too much is missing for an estimate."
+        case _:
+            return f"{_untested(context)} Without a glucose there is only a rough estimate."
+
+
+def _evidence(outcome: Finding | NotEnoughData) -> tuple[Observed, ...]:
+    return outcome.evidence if isinstance(outcome, Finding) else ()
+
+
+def _two(outcome: Finding | NotEnoughData) -> tuple[Observed, ...]:
+    """The newest of two days or of two kinds."""
+    evidence = _evidence(outcome)
+    first = evidence[0]
+    second = next(fact for fact in evidence[1:] if fact.when.day != first.when.day or fact.analyte != first.analyte)
+    return first, second
+
+
+def _untested(context: PatientContext) -> str:
+    last = context.all("hba1c")
+    if not last:
+        return "No HbA1c on record."
+    years = (context.now - last[0].when.latest).days // 365
+    return f"No HbA1c in {years} years." if years > 1 else f"Last HbA1c {last[0].when.day:%b %Y}."
+
+
+def per_hundred(estimate: Estimate) -> str:
+    """Frequencies before percentages; never "0 in 100"."""
+    count = round(estimate.probability * 100)
+    return "fewer than 1" if count == 0 else "more than 99" if count == 100 else str(count)
+
+
+_TITLES = {
+    "hba1c": "HbA1c",
+    "glucose": "Glucose",
+    "fasting_glucose": "Fasting glucose",
+    "blood_glucose": "Whole-blood glucose",
+}
+
+
+def _brief(fact: Observed) -> str:
+    reported = fact.reported
+    return f"{_TITLES[fact.analyte]} {number(reported.value)} {unit(reported.unit)} ({fact.when.day:%-d %b %Y})"
+
+
+def number(value: float) -> str:
+    """As measured: up to one decimal, none if it is whole."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def unit(ucum: str) -> str:
+    """UCUM as a person writes it."""
+    return {"mm[Hg]": "mmHg", "kg/m2": "kg/m²"}.get(ucum, ucum)
+
+
+# --- The card's detail, in Markdown ------------------------------------------------------------------------------
+def _detail(outcome: Finding | NotEnoughData) -> str:
+    parts = [*_reasons(outcome.estimate), *_missing(outcome.missing), *_plain(outcome.cautions), *_oldest(outcome)]
+    return "\n\n".join([*parts, _signature(outcome.estimate)])
+
+
+def _reasons(estimate: Estimate | None) -> list[str]:
+    if estimate is None:
+        return []
+    known = [factor for factor in estimate.factors if factor.quantity or factor.key in {"age", "sex"}]
+    ranked = sorted(known, key=lambda factor: -abs(factor.contribution))
+    raising = [_named(factor) for factor in ranked if factor.contribution > 0][:_RAISE]
+    lowering = [_named(factor) for factor in ranked if factor.contribution < 0][:_LOWER]
+    said = [f"**Raises the estimate:** {', '.join(raising)}"] if raising else []
+    return said + ([f"**Lowers it:** {', '.join(lowering)}"] if lowering else [])
+
+
+def _named(factor: Factor) -> str:
+    points = f"{factor.points * 100:+.0f} points approx., {factor.contribution:+.2f} log-odds"
+    if factor.quantity is None or factor.when is None:
+        return f"{factor.label.lower()} {factor.text} ({points})"
+    value = f"{factor.label} {number(factor.quantity.value)} {unit(factor.quantity.unit)}"
+    return f"{value} ({factor.when.day:%-d %b %Y}; {points})"
+
+
+def _missing(missing: tuple[Missing, ...]) -> list[str]:
+    named = [item.label + (f" (last {item.last.day:%b %Y})" if item.last else " (never measured)") for item in missing]
+    return (
+        [f"**Would change the answer most:** {named[0]}. Also missing: {', '.join(named[1:]) or 'nothing'}."]
+        if named
+        else []
+    )
+
+
+def _plain(cautions: tuple[str, ...]) -> list[str]:
+    return [escape(caution) for caution in cautions]
+
+
+def escape(text: str) -> str:
+    """Text of the record inside Markdown: never markup."""
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+!|~" else sign for sign in text)
+
+
+def _oldest(outcome: Finding | NotEnoughData) -> list[str]:
+    dated: list[When] = [factor.when for factor in outcome.estimate.factors if factor.when] if outcome.estimate else []
+    if not dated:
+        return []
+    oldest = min(dated, key=lambda when: when.latest)
+    return [f"Oldest input: {oldest.day:%-d %b %Y}."]
+
+
+def _signature(estimate: Estimate | None) -> str:
+    made = f"Model {estimate.model} {estimate.version}. " if estimate else ""
+    return f"{made}Estimate by software; it needs clinical judgement."
+
+
+def _suggestions(outcome: Finding | NotEnoughData, context: PatientContext) -> tuple[Suggestion, ...]:
+    if outcome.step is None:
+        return ()
+    order = OrderRecord(
+        code=outcome.step.order,
+        display=outcome.step.display,
+        patient_id=context.patient.id,
+        reason=_summary(outcome, context),
+    )
+    return (Suggestion(label=outcome.step.label, order=order),)
+
+
+def about(facts: Mapping[str, Any]) -> str:
+    """From the model's own facts."""
+    full = max(facts["patterns"].values(), key=lambda row: row["auroc"] if not math.isnan(row["auroc"]) else 0.0)
+    return (
+        f"Trained on {facts['trained_on']['n']:,} adults without a diabetes diagnosis of the US survey NHANES, "
+        f"{facts['trained_on']['events']:,} of whom had HbA1c 6.5 % or more; checked on later years "
+        f"(AUROC up to {full['auroc']:.2f} where all inputs are known). It finds present disease, not future risk."
+    )

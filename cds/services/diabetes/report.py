@@ -1,0 +1,84 @@
+"""What "Save to chart" keeps of an answer. Nothing here asserts the disease: the outcome is a code of our own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cds.codes import OURS, Code
+from cds.context import PatientContext
+from cds.facts import Quantity
+from cds.finding import Estimate, NotApplicable, Outcome
+from cds.records import Algorithm, ObservationRecord, ReportRecord, RiskAssessmentRecord
+from cds.service import Record
+from cds.services.diabetes.cards import number, sentence, unit
+
+OUTCOME = Code(f"{OURS}/outcome", "hba1c-6.5-undiagnosed")
+OUTCOME_TEXT = "HbA1c >= 6.5 %, diabetes not diagnosed"
+PROBABILITY = Code(f"{OURS}/observation", "hba1c-6.5-p")
+PROBABILITY_TEXT = "Probability of HbA1c >= 6.5 %, diabetes not diagnosed"
+
+
+def records(outcome: Outcome, context: PatientContext, *, assessment_id: str, at: datetime) -> list[Record]:
+    """RiskAssessment, Observation and report; nothing where there is no estimate."""
+    if isinstance(outcome, NotApplicable) or outcome.estimate is None:
+        return []
+    guess = outcome.estimate
+    algorithm = Algorithm(name=guess.model, version=guess.version, title="Bedside diabetes-risk")
+    basis = tuple(sorted({factor.source for factor in guess.factors if factor.source}))
+    said, level = sentence(outcome, context), _level(guess)
+    patient_id = context.patient.id
+    return [
+        ObservationRecord(
+            identifier=f"{assessment_id}-observation",
+            code=PROBABILITY,
+            display=PROBABILITY_TEXT,
+            patient_id=patient_id,
+            at=at,
+            value=Quantity(value=round(guess.probability * 100, 1), unit="%"),
+            algorithm=algorithm,
+            derived_from=basis,
+            note=said,
+        ),
+        RiskAssessmentRecord(
+            identifier=assessment_id,
+            patient_id=patient_id,
+            at=at,
+            outcome=OUTCOME,
+            outcome_text=OUTCOME_TEXT,
+            probability=guess.probability,
+            qualitative=level,
+            algorithm=algorithm,
+            basis=basis,
+            rationale=rationale(guess),
+        ),
+        ReportRecord(
+            assessment_id=assessment_id,
+            at=at,
+            title="Estimate of undiagnosed diabetes",
+            outcome=OUTCOME,
+            outcome_text=OUTCOME_TEXT,
+            probability=guess.probability,
+            qualitative=level,
+            factors=guess.factors,
+            algorithm=algorithm,
+            conclusion=said,
+        ),
+    ]
+
+
+def _level(guess: Estimate) -> str:
+    """Relative to the threshold that was used: ours, as no guideline names bands for this probability."""
+    if guess.probability >= 2 * guess.threshold:
+        return "high"
+    return "moderate" if guess.probability >= guess.threshold else "low"
+
+
+def rationale(guess: Estimate) -> str:
+    """Each known factor with value, unit, date and contribution."""
+    known = [factor for factor in guess.factors if factor.quantity and factor.when]
+    return "; ".join(
+        f"{factor.label} {number(factor.quantity.value)} {unit(factor.quantity.unit)} ({factor.when.day:%Y-%m-%d}), "
+        f"{factor.contribution:+.3f} log-odds"
+        for factor in known
+        if factor.quantity and factor.when
+    )

@@ -1,0 +1,179 @@
+"""Every clinical rule of the service: its numbers, its words for review, its source.
+
+ADA: American Diabetes Association, Standards of Care in Diabetes 2025, section 2 "Diagnosis and Classification".
+USPSTF: Prediabetes and Type 2 Diabetes: Screening, 2021 (JAMA 326:736). "Ours": an engineering choice, open to review.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from cds.facts import Observed, Quantity
+from cds.service import Rule
+
+ADA = "ADA Standards of Care 2025, section 2"
+USPSTF = "USPSTF 2021, JAMA 326:736"
+OURS = "ours"
+
+# ADA, table 2.1. Compared in the unit that was reported, unrounded: 6.5 % is 47.5 mmol/mol, which laboratories print as 48.
+DIABETES_HBA1C = {"%": 6.5, "mmol/mol": 48}
+PREDIABETES_HBA1C = {"%": 5.7, "mmol/mol": 39}
+DIABETES_FASTING_GLUCOSE = {"mg/dL": 126, "mmol/L": 7.0}
+RANDOM_GLUCOSE = {"mg/dL": 200, "mmol/L": 11.1}
+
+ADULT_YEARS = 18
+AFTER_PREGNANCY_DAYS = 84  # 12 weeks
+PREGNANCY_DAYS = 294  # 42 weeks: an unfinished pregnancy entry ends by then
+RED_CELL_DAYS = 120  # the life span of a red cell
+DRUG_LOOK_BACK_MONTHS = 12
+HOSPICE_LOOK_BACK_MONTHS = 12
+STEROID_DAYS = 30  # after a prescription that names no end
+RETEST_PREDIABETES_MONTHS = 12
+SILENT_MONTHS = 36
+SCREENING_AGE = (35, 70)
+SCREENING_BMI, SCREENING_BMI_ASIAN = 25.0, 23.0
+THRESHOLD = 0.10
+LOOK_BACK_MONTHS = {
+    "glucose": 12,
+    "bmi": 12,
+    "waist": 12,
+    "systolic": 12,
+    "diastolic": 12,
+    "total_cholesterol": 36,
+    "hdl": 36,
+    "triglycerides": 36,
+}
+
+RULES = (
+    Rule(
+        key="diagnosed",
+        text="Diabetes is on the record, active or resolved: the question does not arise. A provisional or "
+        "rule-out entry does not count; prediabetes and gestational diabetes are not diabetes.",
+        source=ADA,
+    ),
+    Rule(
+        key="treated",
+        text="A glucose-lowering drug is active or was prescribed within 12 months: not asked; the page names the drug.",
+        source=OURS,
+    ),
+    Rule(key="child", text="Under 18 years: not asked. The model knows adults only.", source=OURS),
+    Rule(
+        key="age-unknown",
+        text="No birth date on the record: not asked, since the model knows adults only.",
+        source=OURS,
+    ),
+    Rule(key="deceased", text="Deceased: not asked.", source=OURS),
+    Rule(
+        key="pregnant",
+        text="Pregnant, or up to 12 weeks after: not asked; pregnancy has its own tests and cut-offs.",
+        source=ADA,
+    ),
+    Rule(key="hospice", text="Hospice care within 12 months: not asked.", source=OURS),
+    Rule(
+        key="in-hospital",
+        text="The encounter is inpatient, acute, emergency or observation: not asked; acute illness raises glucose.",
+        source=OURS,
+    ),
+    Rule(
+        key="hba1c-unreliable",
+        text="HbA1c is not interpreted in sickle-cell disease, G6PD deficiency or haemodialysis, nor within 120 days "
+        "after a transfusion, blood loss or erythropoietin: fasting plasma glucose is suggested instead.",
+        source=ADA,
+    ),
+    Rule(
+        key="hba1c-doubtful",
+        text="Other anaemia, a haemoglobin variant, or chronic kidney disease stage 4-5: HbA1c is interpreted, "
+        "with a warning.",
+        source=ADA,
+    ),
+    Rule(
+        key="criteria-twice",
+        text="HbA1c of 6.5 % (48 mmol/mol) or more on two days ever, or once with a fasting plasma glucose of "
+        "126 mg/dL (7.0 mmol/L) or more, or such a fasting glucose on two days: criteria met twice, no diagnosis "
+        "recorded. No order. A newer, lower value never hides it.",
+        source=ADA,
+    ),
+    Rule(
+        key="confirm-hba1c",
+        text="HbA1c of 6.5 % or more once, ever: confirm with a second test.",
+        source=ADA,
+    ),
+    Rule(
+        key="confirm-fasting-glucose",
+        text="Fasting plasma glucose of 126 mg/dL or more once; only a code that asserts fasting counts: confirm.",
+        source=ADA,
+    ),
+    Rule(
+        key="ask-symptoms",
+        text="Any plasma or serum glucose of 200 mg/dL (11.1 mmol/L) or more within 12 months, outside hospital and "
+        "off steroids: ask about symptoms of hyperglycaemia today. Whole blood (LOINC 2339-0) is never a criterion.",
+        source=ADA,
+    ),
+    Rule(
+        key="prediabetes",
+        text="Newest HbA1c 5.7-6.4 % (39-47 mmol/mol), under 12 months old: said once, unless prediabetes is on the "
+        "record already.",
+        source=ADA,
+    ),
+    Rule(
+        key="prediabetes-retest",
+        text="Newest HbA1c 5.7-6.4 %, 12 months old or more: repeat it.",
+        source=ADA,
+    ),
+    Rule(
+        key="recently-normal",
+        text="Newest HbA1c below 5.7 %, under 36 months old: silence.",
+        source=f"{ADA}; {USPSTF}",
+    ),
+    Rule(
+        key="model-high",
+        text="Otherwise a model gives the probability of HbA1c 6.5 % or more. At 10 % or more, with a glucose from the "
+        "last 12 months: order an HbA1c, unless one is ordered. Without a glucose the model alone raises no card.",
+        source=OURS,
+    ),
+    Rule(key="model-low", text="Probability below the threshold: no card.", source=OURS),
+    Rule(
+        key="screening-due",
+        text="No glucose to go by, age 35-70, BMI 25 or more (23 if Asian), and neither HbA1c nor fasting glucose for "
+        "36 months: screening is due.",
+        source=f"{USPSTF}; BMI 23: {ADA}",
+    ),
+    Rule(key="not-enough", text="No glucose to go by, and no guideline asks for screening: no card.", source=OURS),
+    Rule(
+        key="look-back",
+        text="The model sees the newest glucose, BMI, waist and pressure of 12 months, lipids of 36. Glucose from "
+        "hospital stays, emergency visits and steroid treatment is left out.",
+        source=OURS,
+    ),
+    Rule(
+        key="abstain",
+        text="Where the model was off by more than a quarter on people with the same data missing "
+        "(observed/expected outside 0.8-1.25), it gives no number.",
+        source=OURS,
+    ),
+)
+
+
+def reaches(fact: Observed, cut_off: dict[str, float]) -> bool:
+    """At or above the cut-off, in the unit that was reported."""
+    return _at_least(fact.reported, cut_off) if fact.reported.unit in cut_off else _at_least(fact.quantity, cut_off)
+
+
+def _at_least(quantity: Quantity, cut_off: dict[str, float]) -> bool:
+    return quantity.value >= cut_off[quantity.unit]
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day of the month, `months` earlier; the last day where that month is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    for last in (day.day, 30, 29, 28):
+        try:
+            return date(year, month + 1, last)
+        except ValueError:
+            continue
+    raise ValueError(f"no day {months} months before {day}")
+
+
+def within(fact: Observed, now: datetime, months: int) -> bool:
+    """Measured on or after the day `months` ago."""
+    return fact.when.day >= months_before(now.date(), months)

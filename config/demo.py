@@ -1,0 +1,33 @@
+"""The demo hospital as a connected EHR: what an administrator would otherwise enter in the admin."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from cds.models import Ehr, EnabledService
+from cds.registry import all_services
+
+
+def connect_demo_ehr() -> Ehr:
+    """Register it, with every service live. Again changes only the addresses."""
+    hospital = settings.DEMO_EHR_URL
+    parts = urlsplit(hospital)
+    ehr, _ = Ehr.objects.update_or_create(
+        name="Demo hospital",
+        defaults={
+            "fhir_base": f"{hospital}/fhir",
+            "client_id": "bedside",
+            "hook_issuer": hospital,
+            "hook_jwks_url": f"{hospital}/oauth/jwks",
+            "frame_ancestors": f"{parts.scheme}://{parts.netloc}",
+            "mrn_system": "https://demo-hospital.example.org/mrn",
+            "private_network": True,
+        },
+    )
+    for service in all_services():
+        EnabledService.objects.get_or_create(
+            ehr=ehr, service_id=service.id, defaults={"stage": EnabledService.Stage.LIVE}
+        )
+    return ehr

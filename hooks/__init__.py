@@ -1,0 +1,3 @@
+"""The CDS Hooks door: discovery, service call, feedback."""
+
+from __future__ import annotations

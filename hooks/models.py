@@ -1,0 +1,25 @@
+"""What we keep of each CDS Hooks request: metadata and timings; no body, no token."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from cds.models import Ehr
+
+
+class HookCall(models.Model):
+    """One request and how it was answered."""
+
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
+    service_id = models.CharField(max_length=100)
+    hook_instance = models.CharField(max_length=64, blank=True)
+    status = models.PositiveSmallIntegerField(help_text="The HTTP status of our answer.")
+    answer = models.CharField(max_length=20, blank=True, help_text="The assessment's status when we answered.")
+    cards = models.PositiveSmallIntegerField(default=0)
+    milliseconds = models.FloatField()
+    prefetched = models.PositiveSmallIntegerField(default=0, help_text="Keys that came with the request.")
+    received_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.service_id} {self.status} in {self.milliseconds:.0f} ms"

@@ -1,0 +1,103 @@
+"""Writes what leaves through the CDS Hooks door: valid or not at all; no null, no empty array, no empty object."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from cds.fhir.write import order_as_fhir
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import Http404
+from rest_framework.exceptions import APIException
+from rest_framework.response import Response
+
+from cds.cards import Card, OverrideReason, Suggestion
+from cds.codes import OURS
+from cds.errors import CdsError
+from cds.models import Assessment
+from cds.service import DecisionService
+from scoring.errors import ScoringError
+
+logger = logging.getLogger(__name__)
+
+
+def service_as_json(service: DecisionService) -> dict[str, Any]:
+    """One entry of discovery; the prefetch templates are derived from the service's needs."""
+    return {
+        "hook": service.hook,
+        "id": service.id,
+        "title": service.title,
+        "description": service.description,
+        "prefetch": {need.key: need.template for need in service.needs},
+        "usageRequirements": "Prefetch, or FHIR read access to the resources that the prefetch templates name.",
+    }
+
+
+def cards_as_json(cards: list[Card], *, service: DecisionService, assessment: Assessment | None) -> dict[str, Any]:
+    return {"cards": [card_as_json(card, service=service, assessment=assessment) for card in cards]}
+
+
+def card_as_json(card: Card, *, service: DecisionService, assessment: Assessment | None) -> dict[str, Any]:
+    """CDS Hooks 2.0.1, "Card Attributes"; a member without value is left out."""
+    found = {
+        "uuid": card.uuid,
+        "summary": card.summary,
+        "indicator": card.indicator,
+        "detail": card.detail,
+        "source": {
+            "label": f"{card.source}: {service.title}",
+            "url": f"{settings.BASE_URL}/services/{service.id}",
+            "topic": {"system": f"{OURS}/topic", "code": service.id, "display": service.title},
+        },
+        "suggestions": [_suggestion(suggestion) for suggestion in card.suggestions],
+        "selectionBehavior": "at-most-one" if card.suggestions else None,
+        "overrideReasons": [_reason(reason) for reason in card.override_reasons],
+        "links": [_link(assessment)] if assessment else [],
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    action = {"type": "create", "description": suggestion.label, "resource": order_as_fhir(suggestion.order)}
+    return {"label": suggestion.label, "uuid": suggestion.uuid, "isRecommended": True, "actions": [action]}
+
+
+def _reason(reason: OverrideReason) -> dict[str, str]:
+    return {"system": reason.code.system, "code": reason.code.code, "display": reason.display}
+
+
+def _link(assessment: Assessment) -> dict[str, str]:
+    """Our SMART launch; the app finds the assessment through the token response's appContext."""
+    return {
+        "label": "See why",
+        "url": f"{settings.BASE_URL}/launch",
+        "type": "smart",
+        "appContext": f"assessment={assessment.id}",
+    }
+
+
+def as_operation_outcome(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Django REST framework's exception handler: every error leaves as an OperationOutcome without PHI."""
+    if isinstance(error, CdsError):
+        logger.info("answered %s: %s", error.status, type(error).__name__)
+        if error.status == 401:
+            return Response(status=401, headers={"WWW-Authenticate": "Bearer"})
+        return _outcome(error.status, str(error))
+    if isinstance(error, ScoringError):
+        logger.error("no model to score with: %s", error)
+        return _outcome(503, "The model is not available; an administrator has been told.")
+    if isinstance(error, DatabaseError):
+        logger.error("the database does not answer: %s", type(error).__name__)
+        return _outcome(503, "The service cannot store its answers just now. Try again later.")
+    if isinstance(error, Http404):
+        return _outcome(404, "There is nothing at this address.")
+    if isinstance(error, APIException):
+        return _outcome(error.status_code, str(error.detail))
+    return None
+
+
+def _outcome(status: int, diagnostics: str) -> Response:
+    code = {400: "invalid", 404: "not-found", 412: "processing", 413: "too-long"}.get(status, "exception")
+    issue = {"severity": "error", "code": code, "diagnostics": diagnostics}
+    return Response({"resourceType": "OperationOutcome", "issue": [issue]}, status=status)
