@@ -1,0 +1,3 @@
+"""Commands of the scoring layer."""
+
+from __future__ import annotations

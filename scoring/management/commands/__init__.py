@@ -1,0 +1,3 @@
+"""`manage.py train`."""
+
+from __future__ import annotations

@@ -1,0 +1,82 @@
+"""How a model is trained, declared by the plug-in that needs it in its `training` module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.utils.module_loading import autodiscover_modules
+
+from scoring.cohorts import Cohort
+from scoring.errors import RecipeMissing
+
+Source = Callable[[Path], Cohort]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mask:
+    """Hide these features together in this share of the copies, as a chart lacks them."""
+
+    keys: tuple[str, ...]
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rival:
+    """The simplest thing that could do the job: one feature by itself, compared in each value of a group too."""
+
+    key: str
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that decides what comes out; with the same data and seed, the same bytes."""
+
+    name: str
+    model: str
+    version: str
+    folder: Path  # of the plug-in; model/ and MODEL_CARD.md are written there
+    label: str
+    sources: Mapping[str, Source]
+    features: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]]  # features that a chart has or lacks together
+    masks: tuple[Mask, ...]
+    copies: int  # of each person, the first unmasked
+    monotone: Mapping[str, int]
+    params: Mapping[str, Any]
+    rounds: int
+    train_until: str  # period
+    half_life_years: float  # a person this much older than the newest training period counts half
+    weight_power: float  # 1 = the survey's weights, 0 = none
+    threshold: float
+    trusted: tuple[float, float]  # observed/expected; outside the model abstains
+    resamples: int  # for the 95 % intervals
+    rival: Rival
+    describe: Callable[[Cohort], Mapping[str, Any]]  # further facts of the training years
+    words: Mapping[str, str]  # chapters of the model card
+
+    def source(self, name: str) -> Source:
+        if name not in self.sources:
+            raise RecipeMissing(f"{self.name} for source {name}", sorted(self.sources))
+        return self.sources[name]
+
+
+_recipes: dict[str, Recipe] = {}
+
+
+def recipe(declared: Recipe) -> Recipe:
+    """Register. Two recipes of one name stop the start."""
+    if _recipes.setdefault(declared.name, declared) is not declared:
+        raise ValueError(f"two recipes are called {declared.name}")
+    return declared
+
+
+def get(name: str) -> Recipe:
+    """The recipe of that name, from the `training` module of some installed app."""
+    autodiscover_modules("training")
+    if name not in _recipes:
+        raise RecipeMissing(name, sorted(_recipes))
+    return _recipes[name]

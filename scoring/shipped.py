@@ -1,0 +1,55 @@
+"""Models that come with the code: `model/<name>.ubj` and `.json` of every app go onto the shelf at `migrate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.apps import AppConfig
+from django.apps import apps as installed
+
+from scoring import shelf
+from scoring.errors import ModelMissing
+from scoring.models import ModelVersion
+from scoring.shelf import Model
+
+RELEASE = "release"  # who approves a model that comes with a release
+
+
+def register_shipped(sender: AppConfig, *, using: str, apps: Any = installed, **_: Any) -> None:
+    """The `post_migrate` handler; `apps` tells whether the table exists in the state migrated to."""
+    try:
+        apps.get_model("scoring", "ModelVersion")
+    except LookupError:
+        return
+    for config in installed.get_app_configs():
+        for artefact in shipped_in(Path(config.path)):
+            register(artefact, using=using)
+
+
+def shipped_in(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.glob("model/*.ubj")) if path.with_suffix(".json").exists())
+
+
+def register(artefact: Path, *, using: str = "default") -> None:
+    """Put it on the shelf once. It does not push aside a version that a person has chosen."""
+    facts = json.loads(artefact.with_suffix(".json").read_text(encoding="utf-8"))
+    known = shelf.find(facts["name"], facts["version"], using=using)
+    put = shelf.put(facts["name"], artefact.read_bytes(), facts, using=using)
+    chosen_by = shelf.approver(put.name, using=using)
+    if known is None and chosen_by in (None, RELEASE):
+        shelf.approve(put.name, put.version, by=RELEASE, using=using)
+
+
+def shipped_model(name: str) -> Model:
+    """The model that came with the code, loaded without a database."""
+    for config in installed.get_app_configs():
+        for artefact in shipped_in(Path(config.path)):
+            if artefact.stem == name:
+                facts = json.loads(artefact.with_suffix(".json").read_text(encoding="utf-8"))
+                row = ModelVersion(name=name, version=facts["version"], sha256=facts["sha256"], facts=facts)
+                row.artefact = artefact.read_bytes()
+                return shelf.load(row)
+    raise ModelMissing(name)

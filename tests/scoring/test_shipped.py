@@ -1,0 +1,88 @@
+"""What an app ships is on the shelf after `migrate`, once, and does not push aside what a person chose."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+
+from scoring import shelf, shipped
+from scoring.errors import ModelChanged, ModelDamaged
+from scoring.models import ModelVersion
+from scoring.training import Trained, write
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def artefact(trained: Trained, tmp_path: Path) -> Path:
+    return write(trained, tmp_path)[0]
+
+
+def edit(artefact: Path, **changes: object) -> None:
+    path = artefact.with_suffix(".json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_the_diabetes_model_is_approved_by_release_after_migrate() -> None:
+    row = ModelVersion.objects.get(name="diabetes-risk")
+    assert (row.version, row.status, row.approved_by) == ("1.0.0", "approved", "release")
+    assert shelf.sha256(bytes(row.artefact)) == row.sha256 == row.facts["sha256"]
+
+
+def test_migrating_twice_changes_nothing() -> None:
+    before = list(ModelVersion.objects.values_list("pk", "approved_at"))
+    call_command("migrate", verbosity=0)
+    assert list(ModelVersion.objects.values_list("pk", "approved_at")) == before
+
+
+def test_a_new_release_replaces_the_release_before(artefact: Path) -> None:
+    shipped.register(artefact)
+    edit(artefact, version="1.1.0")
+    shipped.register(artefact)
+    assert shelf.active_version("made-up-risk") == "1.1.0"
+
+
+def test_a_new_release_waits_where_a_person_has_chosen(artefact: Path) -> None:
+    shipped.register(artefact)
+    shelf.approve("made-up-risk", "1.0.0", by="chief of medicine")
+    edit(artefact, version="1.1.0")
+    shipped.register(artefact)
+    assert shelf.active_version("made-up-risk") == "1.0.0"
+    assert ModelVersion.objects.get(version="1.1.0").status == "draft"
+
+
+def test_a_shipped_model_that_was_retired_stays_retired(artefact: Path) -> None:
+    shipped.register(artefact)
+    ModelVersion.objects.filter(name="made-up-risk").update(status="retired")
+    shipped.register(artefact)
+    assert ModelVersion.objects.get(name="made-up-risk").status == "retired"
+
+
+def test_an_artefact_without_metadata_is_not_a_model(artefact: Path) -> None:
+    artefact.with_suffix(".json").unlink()
+    assert list(shipped.shipped_in(artefact.parent.parent)) == []
+
+
+def test_a_changed_artefact_under_the_same_version_stops_migrate(artefact: Path) -> None:
+    shipped.register(artefact)
+    changed = artefact.read_bytes() + b"\0"
+    artefact.write_bytes(changed)
+    with pytest.raises(ModelDamaged):
+        shipped.register(artefact)
+    edit(artefact, sha256=shelf.sha256(changed))
+    with pytest.raises(ModelChanged, match=r"made-up-risk 1\.0\.0"):
+        shipped.register(artefact)
+
+
+def test_before_the_table_exists_nothing_happens() -> None:
+    class NoModels:
+        def get_model(self, *_: str) -> None:
+            raise LookupError
+
+    ModelVersion.objects.all().delete()
+    shipped.register_shipped(apps.get_app_config("scoring"), using="default", apps=NoModels())
+    assert not ModelVersion.objects.exists()
