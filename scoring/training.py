@@ -120,9 +120,9 @@ def _training(recipe: Recipe, early: Cohort) -> dict[str, Any]:
 
 
 def rounded(fact: Any) -> Any:
-    """The same facts with floats cut to what is worth printing, so that files differ only where results do."""
+    """The same facts in sorted order with floats cut to what is worth printing: files differ only where results do."""
     if isinstance(fact, Mapping):
-        return {key: rounded(value) for key, value in fact.items()}
+        return {key: rounded(fact[key]) for key in sorted(fact)}
     if isinstance(fact, list | tuple):
         return [rounded(value) for value in fact]
     return round(fact, DIGITS) if isinstance(fact, float) else fact

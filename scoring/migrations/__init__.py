@@ -1,0 +1,3 @@
+"""The history of the scoring tables."""
+
+from __future__ import annotations

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -78,6 +79,14 @@ def test_contributions_are_those_that_shap_computes_by_itself(rows: np.ndarray[A
 def test_one_row_scores_as_it_does_among_many(rows: np.ndarray[Any, Any]) -> None:
     model = shelf.active(SHIPPED)
     assert [model.score(row.tolist()) for row in rows] == model.score_many(rows)
+
+
+def test_threads_that_share_a_model_get_the_same_scores(rows: np.ndarray[Any, Any]) -> None:
+    model = shelf.active(SHIPPED)
+    expected = model.score_many(rows)
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        answers = list(threads.map(lambda _: [model.score(row.tolist()) for row in rows], range(8)))
+    assert answers == [expected] * 8
 
 
 def test_a_row_of_nothing_still_has_a_probability() -> None:

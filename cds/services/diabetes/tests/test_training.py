@@ -16,11 +16,12 @@ from cds.services.diabetes.features import KEYS, MALE, pattern
 from cds.services.diabetes.training import DIABETES, peers, undiagnosed
 from scoring import evaluate, shelf
 from scoring.cohorts import Cohort
+from scoring.model_card import render
 
 SURVEY = settings.BASE_DIR.parent / "shared" / "data" / "nhanes"
 real_survey = pytest.mark.skipif(not SURVEY.exists(), reason="the NHANES table is not beside the checkout")
 
-FACTS = json.loads((Path(DIABETES.folder) / "model" / "diabetes-risk.json").read_text(encoding="utf-8"))
+FACTS = json.loads((DIABETES.folder / "model" / "diabetes-risk.json").read_text(encoding="utf-8"))
 PERSON = {
     "cycle": "1999-2000",
     "age_years": 50,
@@ -86,6 +87,11 @@ def test_peers_are_counted_by_sex_and_age_with_weights(tmp_path: Path) -> None:
     few = {"gender": "female", "hba1c_pct": 7.0}
     found = peers(cohort_of(tmp_path, *[well] * 150, *[ill] * 150, *[few] * 199))["peers"]
     assert found == [{"sex": "male", "age_low": 40, "age_high": 49, "probability": pytest.approx(2 / 3), "n": 300}]
+
+
+def test_the_model_card_is_the_one_that_belongs_to_the_shipped_model() -> None:
+    card = (DIABETES.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card == render(FACTS, words=DIABETES.words)
 
 
 def test_every_pattern_of_missing_data_was_measured() -> None:
