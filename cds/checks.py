@@ -13,13 +13,6 @@ from cds.registry import all_services
 
 
 @checks.register(checks.Tags.security, deploy=True)
-def demo_ehr_is_off(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
-    if settings.DEMO_EHR:
-        return [checks.Error("DEMO_EHR is on", hint="Unset DEMO_EHR in production.", id="cds.E001")]
-    return []
-
-
-@checks.register(checks.Tags.security, deploy=True)
 def servers_are_apart(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
     if settings.EMBEDDED:
         return [checks.Warning("Embedded mode: one process, queue in memory", hint="Set REDIS_URL.", id="cds.W001")]

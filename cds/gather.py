@@ -73,7 +73,7 @@ class _Response(msgspec.Struct):
 
 
 class _Entry(msgspec.Struct):
-    resource: msgspec.Raw | None = None
+    resource: msgspec.Raw = msgspec.Raw()
     response: _Response | None = None
 
 
@@ -94,7 +94,7 @@ def _batch(needs: list[Need], *, client: FhirServer, reader: Reader) -> dict[str
     return {
         need.key: reader.read(need, answer.resource)
         for need, answer in zip(needs, answers, strict=True)
-        if answer.resource is not None and answer.response is not None and answer.response.status.startswith("2")
+        if bytes(answer.resource) and answer.response and answer.response.status.startswith("2")
     }
 
 

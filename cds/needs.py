@@ -18,6 +18,7 @@ class Need(Value):
     resource: str
     query: str = ""
     analytes: tuple[Analyte, ...] = ()
+    codes: frozenset[Code] = frozenset()
     required: bool = False
 
     @classmethod
@@ -40,6 +41,7 @@ class Need(Value):
             key=key,
             resource="Observation",
             query=f"category={category}&code={_token_list({code})}&_sort=-date&_count=10",
+            codes=frozenset({code}),
         )
 
     @classmethod

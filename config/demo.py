@@ -22,7 +22,7 @@ def connect_demo_ehr() -> Ehr:
             "hook_issuer": hospital,
             "hook_jwks_url": f"{hospital}/oauth/jwks",
             "frame_ancestors": f"{parts.scheme}://{parts.netloc}",
-            "mrn_system": "https://demo-hospital.example.org/mrn",
+            "mrn_system": "urn:oid:2.16.840.1.113883.19.5.99.1",
             "private_network": True,
         },
     )

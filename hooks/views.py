@@ -47,7 +47,7 @@ class Call(APIView):
     def post(self, request: Request, service_id: str) -> Response:
         started = time.perf_counter()
         service, ehr = registry.get(service_id), request.auth
-        hook = parse(request.data, service)
+        hook = parse(request.data or b"", service)
         patient = patient_id(hook)
         answer, assessment = self._answer(service, ehr, hook, patient)
         audit.record(
@@ -97,7 +97,7 @@ class FeedbackDoor(APIView):
     parser_classes = (Body,)
 
     def post(self, request: Request, service_id: str) -> Response:
-        hear(request.data, service=registry.get(service_id), ehr=request.auth)
+        hear(request.data or b"", service=registry.get(service_id), ehr=request.auth)
         return Response(status=200)
 
 

@@ -6,7 +6,7 @@ beyond its plausible limits is missing, not clipped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import tzinfo
 from functools import lru_cache
 from typing import Any
@@ -20,8 +20,9 @@ from cds.fhir import shapes
 from cds.fhir.dates import parse
 from cds.needs import Need
 
-Wanted = dict[tuple[str | None, str | None], Analyte]
+Wanted = dict[tuple[str | None, str | None], tuple[Analyte, Code]]
 USABLE = {"final", "amended", "corrected"}
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what a decoder says of a broken or hostile text
 FACTS: dict[str, type[Coded]] = {
     "Condition": Diagnosis,
     "MedicationRequest": Drug,
@@ -68,7 +69,7 @@ class Reader:
         for resource in self._resources(need, raw, reading):
             kind = resource.resource_type
             if kind == "OperationOutcome":
-                reading.failed = True
+                self._outcome(resource, need, reading)
             elif kind != need.resource:
                 continue  # an included resource of another type
             elif kind == "Patient":
@@ -76,31 +77,29 @@ class Reader:
             elif kind == "Observation" and wanted:
                 self._observation(resource, wanted, need, reading)
             elif kind == "Observation":
-                self._coded_observation(resource, reading)
+                self._coded_observation(resource, need, reading)
             else:
                 self._statement(resource, need, reading)
         return reading
 
-    def _resources(self, need: Need, raw: bytes | msgspec.Raw, reading: Reading) -> Iterator[Any]:
+    def _resources(self, need: Need, raw: bytes | msgspec.Raw, reading: Reading) -> Iterable[Any]:
         """All at once where every entry has the right shape, one by one where one has not."""
         shape = SHAPES.get(need.resource, shapes.Statement)
         try:
             bundle = _bundle_decoder(shape).decode(raw)
             if bundle.resource_type != "Bundle":
-                yield _decoder(shape).decode(raw)
-                return
-        except msgspec.ValidationError:
-            yield from self._one_by_one(need, shape, raw, reading)
-            return
+                return [_decoder(shape).decode(raw)]
+        except UNREADABLE:
+            return self._one_by_one(need, shape, raw, reading)
         reading.next = _next(bundle)
-        for entry in bundle.entry or ():
-            if entry.resource is not None:
-                yield entry.resource
+        return [entry.resource for entry in bundle.entry or () if entry.resource is not None]
 
     def _one_by_one(self, need: Need, shape: type, raw: bytes | msgspec.Raw, reading: Reading) -> Iterator[Any]:
         try:
             bundle = _bundle_decoder(msgspec.Raw).decode(raw)
-        except msgspec.ValidationError as error:
+            if bundle.resource_type != "Bundle":
+                _decoder(shape).decode(raw)  # says what is wrong with this one resource
+        except UNREADABLE as error:
             reading.failed = True
             reason = f"not a FHIR {need.resource} or Bundle ({_place(error)})"
             reading.issues.append(Issue(need=need.key, reason=reason))
@@ -110,9 +109,16 @@ class Reader:
             try:
                 if entry.resource is not None:
                     yield _decoder(shape).decode(entry.resource)
-            except msgspec.ValidationError as error:
+            except UNREADABLE as error:
+                reading.dropped += 1
                 reason = f"not readable ({_place(error)})"
                 reading.issues.append(Issue(need=need.key, reason=reason, source=_name(entry.resource)))
+
+    def _outcome(self, found: Any, need: Need, reading: Reading) -> None:
+        """A search may carry hints beside its results; only an error stands for the results."""
+        severities = {issue.severity for issue in found.issue or ()}
+        reading.failed = reading.failed or not severities or bool(severities & {"error", "fatal"})
+        reading.issues.append(Issue(need=need.key, reason=f"the server said: {', '.join(sorted(severities)) or 'error'}"))
 
     # --- Patient -------------------------------------------------------------------------------------------------
     def _person(self, found: shapes.Patient, reading: Reading) -> None:
@@ -126,67 +132,70 @@ class Reader:
 
     # --- Observation ---------------------------------------------------------------------------------------------
     def _observation(self, found: shapes.Observation, wanted: Wanted, need: Need, reading: Reading) -> None:
-        for concept, quantity in _measurements(found):
-            analyte, code = _match(concept, wanted)
-            if analyte is None or code is None:
-                continue
-            reason = self._unusable(found)
-            if reason:
-                reading.dropped += 1
-                if reason != "entered in error":
-                    self._complain(reading, need, f"{analyte.title}: {reason}", found)
-                continue
-            self._measured(found, analyte, code, quantity, need, reading)
-
-    def _unusable(self, found: shapes.Observation) -> str:
-        if found.status not in USABLE:
-            return "entered in error" if found.status == "entered-in-error" else f"status {found.status or 'missing'}"
-        if not self._mine(found.subject):
-            return "belongs to another patient or to none"
-        return ""
+        """The Observation itself, unless it is a mere panel, and each of its components. Code first: most are not asked for."""
+        hit = _match(found.code, wanted)
+        if hit is not None and (found.value_quantity is not None or found.component is None):
+            self._measured(found, hit, found.value_quantity, need, reading)
+        for part in found.component or ():
+            hit = _match(part.code, wanted)
+            if hit is not None:
+                self._measured(found, hit, part.value_quantity, need, reading)
 
     def _measured(
         self,
         found: shapes.Observation,
-        analyte: Analyte,
-        code: Code,
+        hit: tuple[Analyte, Code],
         quantity: shapes.QuantityShape | None,
         need: Need,
         reading: Reading,
     ) -> None:
+        analyte, code = hit
+        if found.status == "entered-in-error":
+            reading.dropped += 1
+            return
         when = self._when_observed(found)
         value, reason = _value(analyte, quantity)
-        if when is None or value is None:
-            self._complain(reading, need, f"{analyte.title}: {reason or 'no usable date'}", found)
+        reason = self._unusable(found) or reason or ("" if when else "no usable date")
+        if reason or when is None or value is None:
+            reading.dropped += 1
+            self._complain(reading, need, f"{analyte.title}: {reason}", found)
             return
-        canonical, reported = value
         encounter = found.encounter or found.context
         reading.observed.append(
             Observed(
                 analyte=analyte.key,
                 code=code,
-                quantity=canonical,
-                reported=reported,
+                quantity=value[0],
+                reported=value[1],
                 when=when,
-                source=f"Observation/{found.id}",
+                source=_reference(found),
                 encounter=encounter.reference if encounter else None,
                 issued=found.issued or "",
             )
         )
 
+    def _unusable(self, found: shapes.Observation) -> str:
+        if found.status not in USABLE:
+            return f"status {found.status or 'missing'}"
+        return "" if self._mine(found.subject) else "belongs to another patient or to none"
+
     def _when_observed(self, found: shapes.Observation) -> When | None:
-        period = found.effective_period or shapes.Period()
-        text = found.effective_date_time or found.effective_instant or period.end or period.start or found.issued
+        text = found.effective_date_time or found.effective_instant
+        if text is None:
+            period = found.effective_period or shapes.Period()
+            text = period.end or period.start or found.issued
         return parse(text, self.zone)
 
-    def _coded_observation(self, found: shapes.Observation, reading: Reading) -> None:
+    def _coded_observation(self, found: shapes.Observation, need: Need, reading: Reading) -> None:
         """An answer in codes: kept as a diagnosis of the answer (a pregnancy status of "pregnant")."""
+        if not _codes(found.code)[0] & need.codes:
+            return
         if found.status not in USABLE or not self._mine(found.subject) or found.value_codeable_concept is None:
             return
         codes, text = _codes(found.value_codeable_concept)
         when = self._when_observed(found)
         reading.coded.append(
-            Diagnosis(codes=codes, text=text, status="active", source=f"Observation/{found.id}", start=when, end=None)
+            Diagnosis(codes=codes, text=text, status="active", source=_reference(found), start=when, end=None)
         )
 
     # --- Everything that is a statement in codes -------------------------------------------------------------------
@@ -205,7 +214,7 @@ class Reader:
                 codes=codes,
                 text=text,
                 status=_word(found.clinical_status) or found.status or "",
-                source=f"{found.resource_type}/{found.id}",
+                source=_reference(found),
                 certain=_word(found.verification_status) in {"", "confirmed"},
                 start=start,
                 end=end,
@@ -232,7 +241,7 @@ class Reader:
         return reference in self.names or "/".join(reference.partition("/_history/")[0].split("/")[-2:]) in self.names
 
     def _complain(self, reading: Reading, need: Need, reason: str, found: Any) -> None:
-        reading.issues.append(Issue(need=need.key, reason=reason, source=f"{found.resource_type}/{found.id}"))
+        reading.issues.append(Issue(need=need.key, reason=reason, source=_reference(found)))
 
 
 SHAPES: dict[str, type] = {"Patient": shapes.Patient, "Observation": shapes.Observation}
@@ -249,40 +258,37 @@ def _bundle_decoder(shape: Any) -> msgspec.json.Decoder[Any]:
 
 
 def _analytes(need: Need) -> Wanted:
-    return {(code.system, code.code): analyte for analyte in need.analytes for code in analyte.codes}
+    return {code: (analyte, code) for analyte in need.analytes for code in analyte.codes}
 
 
-def _next(bundle: shapes.Bundle[Any]) -> str | None:
+def _next(bundle: shapes.Bundle[Any] | shapes.RawBundle) -> str | None:
     return next((link.url for link in bundle.link or () if link.relation == "next"), None)
 
 
-def _place(error: msgspec.ValidationError) -> str:
+def _place(error: Exception) -> str:
     """Where in the JSON the shape is wrong, without the value: it may be a patient's."""
     return str(error).rpartition(" - at ")[2].strip("`") if " - at " in str(error) else "wrong shape"
 
 
 def _name(raw: msgspec.Raw) -> str:
     try:
-        kind = _decoder(shapes.Kind).decode(raw)
-    except msgspec.ValidationError:
+        return _reference(_decoder(shapes.Kind).decode(raw))
+    except UNREADABLE:
         return ""
-    return f"{kind.resource_type}/{kind.id}"
 
 
-def _measurements(found: shapes.Observation) -> Iterator[tuple[shapes.Concept | None, shapes.QuantityShape | None]]:
-    """The Observation itself, unless it is a mere panel, and each of its components."""
-    if found.component is None or found.value_quantity is not None:
-        yield found.code, found.value_quantity
-    for part in found.component or ():
-        yield part.code, part.value_quantity
+def _reference(found: Any) -> str:
+    """Relative; "" for a resource without an id, which no reference can name."""
+    return f"{found.resource_type}/{found.id}" if found.id else ""
 
 
-def _match(concept: shapes.Concept | None, wanted: Wanted) -> tuple[Analyte | None, Code | None]:
-    for coding in (concept.coding if concept else None) or ():
-        analyte = wanted.get((coding.system, coding.code))
-        if analyte is not None:
-            return analyte, Code(coding.system or "", coding.code or "")
-    return None, None
+def _match(concept: shapes.CodesOnly | None, wanted: Wanted) -> tuple[Analyte, Code] | None:
+    """Several codings: the first that is asked for counts."""
+    for coding in (concept.coding if concept is not None else None) or ():
+        hit = wanted.get((coding.system, coding.code))
+        if hit is not None:
+            return hit
+    return None
 
 
 def _value(analyte: Analyte, found: shapes.QuantityShape | None) -> tuple[tuple[Quantity, Quantity] | None, str]:
@@ -290,7 +296,7 @@ def _value(analyte: Analyte, found: shapes.QuantityShape | None) -> tuple[tuple[
     if found is None or found.value is None:
         return None, "no numeric value"
     if found.comparator:
-        return None, f"only a limit was reported ({found.comparator})"
+        return None, f"only a limit was reported ({found.comparator} {found.value:g})"
     unit = found.code if found.system == UCUM and found.code else (found.unit or "")
     unit = UNIT_ALIASES.get(unit, unit)
     value = analyte.convert(found.value, unit)
@@ -299,7 +305,8 @@ def _value(analyte: Analyte, found: shapes.QuantityShape | None) -> tuple[tuple[
     low, high = analyte.plausible
     if not low <= value <= high:
         return None, f"implausible value {found.value:g} {unit}"
-    return (Quantity(value=value, unit=analyte.unit), Quantity(value=found.value, unit=unit)), ""
+    reported = Quantity(value=found.value, unit=unit)
+    return (reported if unit == analyte.unit else Quantity(value=value, unit=analyte.unit), reported), ""
 
 
 def _codes(concept: shapes.Concept | None) -> tuple[frozenset[Code], str]:

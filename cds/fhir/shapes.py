@@ -27,6 +27,17 @@ class Concept(Shape):
     text: str | None = None
 
 
+class CodeOnly(Shape):
+    """A Coding where its display does not matter: half the cost, and a chart has hundreds."""
+
+    system: str | None = None
+    code: str | None = None
+
+
+class CodesOnly(Shape):
+    coding: list[CodeOnly] | None = None
+
+
 class Reference(Shape):
     reference: str | None = None
     display: str | None = None
@@ -45,8 +56,18 @@ class QuantityShape(Shape):
     comparator: str | None = None
 
 
+class ReferenceOnly(Shape):
+    reference: str | None = None
+
+
+class OutcomeIssue(Shape):
+    """Of an OperationOutcome, which may stand wherever a resource is expected."""
+
+    severity: str = "error"
+
+
 class Component(Shape):
-    code: Concept | None = None
+    code: CodesOnly | None = None
     value_quantity: QuantityShape | None = None
 
 
@@ -54,10 +75,10 @@ class Observation(Shape):
     resource_type: str = ""
     id: str | None = None
     status: str | None = None
-    code: Concept | None = None
-    subject: Reference | None = None
-    encounter: Reference | None = None
-    context: Reference | None = None  # STU3
+    code: CodesOnly | None = None
+    subject: ReferenceOnly | None = None
+    encounter: ReferenceOnly | None = None
+    context: ReferenceOnly | None = None  # STU3
     effective_date_time: str | None = None
     effective_period: Period | None = None
     effective_instant: str | None = None
@@ -65,6 +86,7 @@ class Observation(Shape):
     value_quantity: QuantityShape | None = None
     value_codeable_concept: Concept | None = None
     component: list[Component] | None = None
+    issue: list[OutcomeIssue] | None = None
 
 
 class Extension(Shape):
@@ -81,6 +103,7 @@ class Patient(Shape):
     deceased_boolean: bool | None = None
     deceased_date_time: str | None = None
     extension: list[Extension] | None = None
+    issue: list[OutcomeIssue] | None = None
 
 
 class Statement(Shape):
@@ -114,6 +137,7 @@ class Statement(Shape):
     effective_period: Period | None = None
     performed_date_time: str | None = None
     performed_period: Period | None = None
+    issue: list[OutcomeIssue] | None = None
 
 
 class Search(Shape):
@@ -139,3 +163,16 @@ class Bundle(Shape, Generic[T]):
 class Kind(Shape):
     resource_type: str = ""
     id: str | None = None
+
+
+class RawEntry(Shape):
+    """An entry whose resource is decoded later, one by one. (msgspec knows no `Raw | None`: absent is empty.)"""
+
+    resource: msgspec.Raw = msgspec.Raw()
+    full_url: str | None = None
+
+
+class RawBundle(Shape):
+    resource_type: str = ""
+    entry: list[RawEntry] | None = None
+    link: list[Link] | None = None

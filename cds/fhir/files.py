@@ -1,0 +1,81 @@
+"""FHIR in files: Bundles (.json) and Bulk Data (.ndjson), gzipped or not, sorted by patient."""
+
+from __future__ import annotations
+
+import gzip
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from cds.errors import BadInput
+from cds.fhir.shapes import RawBundle, Reference, Shape
+
+_ENDINGS = (".json", ".ndjson")
+
+
+class _Owned(Shape):
+    resource_type: str = ""
+    id: str | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None
+
+
+class Chart(msgspec.Struct):
+    """One patient's raw resources by type, and the references that mean this patient."""
+
+    id: str
+    names: set[str]
+    resources: dict[str, list[bytes]]
+
+
+_owned = msgspec.json.Decoder(_Owned)
+_bundle = msgspec.json.Decoder(RawBundle)
+
+
+def charts(paths: Iterable[Path]) -> Iterator[Chart]:
+    """Every patient found in the files, in the order of their ids; raises BadInput for what is not FHIR JSON."""
+    names: dict[str, str] = {}
+    patients: dict[str, Chart] = {}
+    owned: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
+    for raw, full_url in (found for path in paths for file in _files(path) for found in _read(file)):
+        head = _owned.decode(raw)
+        if head.resource_type == "Patient" and head.id:
+            patients[head.id] = Chart(
+                id=head.id, names={f"Patient/{head.id}", full_url or ""}, resources={"Patient": [raw]}
+            )
+            names |= dict.fromkeys(patients[head.id].names, head.id)
+        else:
+            reference = head.subject or head.patient or Reference()
+            owned[reference.reference or ""].append((head.resource_type, raw))
+    for reference, resources in owned.items():
+        chart = patients.get(names.get(reference, reference.rpartition("/")[2]))
+        for kind, raw in resources if chart else ():
+            chart.resources.setdefault(kind, []).append(raw)  # type: ignore[union-attr]
+    yield from (patients[key] for key in sorted(patients))
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise BadInput(f"{path} does not exist")
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [file for file in files if file.name.removesuffix(".gz").endswith(_ENDINGS)]
+
+
+def _read(file: Path) -> Iterator[tuple[bytes, str | None]]:
+    """(resource, fullUrl) of each entry or line."""
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+        if ".ndjson" in file.name:
+            yield from ((line, None) for line in stream if line.strip())
+            return
+        content = stream.read()
+    try:
+        if _owned.decode(content).resource_type != "Bundle":
+            yield content, None
+            return
+        yield from (
+            (bytes(e.resource), e.full_url) for e in _bundle.decode(content).entry or () if e.resource is not None
+        )
+    except msgspec.DecodeError as error:
+        raise BadInput(f"{file.name} is not FHIR JSON") from error

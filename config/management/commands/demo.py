@@ -1,0 +1,90 @@
+"""`manage.py demo`: the whole product with a demo hospital; `--check` plays the main job once and tells how it went."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from argparse import ArgumentParser
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from config.demo import connect_demo_ehr
+
+START_SECONDS = 60
+
+
+class Command(BaseCommand):
+    """One process on the embedded defaults; with REDIS_URL set, a worker process beside it."""
+
+    help = "Start web, worker and the demo hospital, and print one URL."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--check", action="store_true", help="play the main job once over HTTP and exit")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEMO_EHR:  # apps and URLs are chosen at the start, so start again with it on
+            os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "DEMO_EHR": "1"})  # noqa: S606
+        call_command("migrate", verbosity=0)
+        connect_demo_ehr()
+        if options["check"]:
+            self._check()
+        else:
+            self._serve()
+
+    def _serve(self) -> None:
+        from granian import Granian
+        from granian.constants import Interfaces
+
+        parts = urlsplit(settings.BASE_URL)
+        worker = None if settings.EMBEDDED else subprocess.Popen(WORKER)
+        threading.Thread(target=self._announce, daemon=True).start()
+        server = Granian(
+            "config.wsgi:application",
+            address="127.0.0.1",
+            port=parts.port or 80,
+            interface=Interfaces.WSGI,
+            blocking_threads=8,
+            log_level="warning",
+        )
+        try:
+            server.serve()
+        finally:
+            if worker:
+                worker.send_signal(signal.SIGTERM)
+                worker.wait()
+
+    def _announce(self) -> None:
+        """One URL, as soon as it answers."""
+        deadline = time.monotonic() + START_SECONDS
+        ready = threading.Event()
+        while time.monotonic() < deadline and not ready.wait(0.2):
+            try:
+                requests.get(f"{settings.BASE_URL}/cds-services", timeout=5).raise_for_status()
+            except requests.RequestException:
+                continue
+            self.stdout.write(f"\n  Open {settings.DEMO_EHR_URL}/ and choose a patient. Stop with Ctrl-C.\n")
+            self.stdout.flush()
+            return
+
+    def _check(self) -> None:
+        from config.main_job import play
+
+        failed = play(say=self._say)
+        if failed:
+            raise CommandError(f"failed at: {failed}")
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+WORKER = [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "threads", "--concurrency", "2"]

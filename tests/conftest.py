@@ -1,0 +1,72 @@
+"""What the tests share: a worker, the demo hospital as a connected EHR, and a web server that answers both names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from celery import current_app
+from django.core.cache import cache
+from django.db import connection
+from pytest_django import DjangoDbBlocker, Settings
+from pytest_django.live_server_helper import LiveServer
+
+from cds.models import Ehr
+from config.celery import start_embedded_worker
+from config.demo import connect_demo_ehr
+from smartapp.demo_ehr.store import chart_store
+
+WORKER_SECONDS = 60  # to start and answer
+
+
+@pytest.fixture(scope="session")
+def worker(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """A thread on the embedded defaults; a process of its own where there is a Redis."""
+    if not os.environ.get("REDIS_URL"):
+        with django_db_blocker.unblock():
+            start_embedded_worker()
+            yield
+        return
+    command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "threads", "--concurrency", "2"]
+    process = subprocess.Popen([*command, "--loglevel", "WARNING"], env={**os.environ, "DATABASE_URL": _test_database()})
+    try:
+        assert current_app.control.ping(timeout=WORKER_SECONDS, limit=1), "the worker process did not start"
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _test_database() -> str:
+    """The URL of the database that Django made for the tests."""
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    return parts._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+
+
+@pytest.fixture
+def ehr(db: None, settings: Settings) -> Ehr:
+    """The demo hospital, registered, every service live."""
+    cache.clear()
+    chart_store().reset()
+    return connect_demo_ehr()
+
+
+@pytest.fixture
+def site(live_server: LiveServer, worker: None, settings: Settings, transactional_db: None) -> str:
+    """Our base URL at localhost; the hospital is at 127.0.0.1, so that the two are different sites to a browser."""
+    port = urlsplit(live_server.url).port
+    settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
+    settings.BASE_URL = f"http://localhost:{port}"
+    settings.DEMO_EHR_URL = f"http://127.0.0.1:{port}/demo-ehr"
+    settings.HOOK_WAIT_SECONDS = 10  # so that no test depends on how fast this machine is today
+    return str(settings.BASE_URL)
+
+
+@pytest.fixture
+def hospital(site: str, ehr: Ehr) -> Ehr:
+    """The demo hospital at the live server's address."""
+    return ehr
