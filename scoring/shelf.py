@@ -82,12 +82,11 @@ _loading = threading.Lock()
 def active(name: str) -> Model:
     """The approved version of `name`, loaded once a process."""
     approved = _look_up(name)
-    model = _loaded.get(name)
-    if model and (model.version, model.sha256) == (approved.version, approved.sha256):
+    with _loading:  # two threads need not both read the artefact
+        model = _loaded.get(name)
+        if model is None or (model.version, model.sha256) != (approved.version, approved.sha256):
+            model = _loaded[name] = load(_row(name, approved.version))
         return model
-    with _loading:
-        _loaded[name] = load(_row(name, approved.version))
-        return _loaded[name]
 
 
 def active_version(name: str) -> str:
