@@ -1,0 +1,28 @@
+"""Who the patient is to people and archives. Needed to show a banner and to file a report; never stored, never logged."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from cds.value import Value
+
+
+class PatientIdentity(Value):
+    """`mrn` is the record number and not Patient.id; empty where the record does not name exactly one.
+
+    `birth_date` only if it is a full date; `sex` is FHIR's administrative gender; `issuer` the record number's system.
+    """
+
+    id: str
+    family: str = ""
+    given: str = ""
+    middle: str = ""
+    birth_date: date | None = None
+    sex: str = "unknown"
+    mrn: str = ""
+    issuer: str = ""
+
+    @property
+    def name(self) -> str:
+        """As a person says it."""
+        return " ".join(part for part in (self.given, self.middle, self.family) if part)

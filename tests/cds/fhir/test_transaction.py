@@ -1,0 +1,112 @@
+"""One transaction, and what came back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from cds.errors import FhirInvalid
+from cds.fhir.transaction import essential, first_match, identifying_searches, references, transaction
+from cds.fhir.write import Charted
+from tests.cds.saved import ASSESSMENT_ID, AT, OBSERVATION, RISK
+
+RECORDS: list[Charted] = [RISK, OBSERVATION]
+
+
+def whole() -> dict[str, Any]:
+    return transaction(RECORDS, fhir_user="Practitioner/p", confirmed_at=AT)
+
+
+def by_type(bundle: dict[str, Any]) -> dict[str, Any]:
+    return {entry["resource"]["resourceType"]: entry for entry in bundle["entry"]}
+
+
+def answer(*entries: dict[str, Any], kind: str = "transaction-response") -> bytes:
+    return msgspec.json.encode({"resourceType": "Bundle", "type": kind, "entry": list(entries)})
+
+
+def created(location: str) -> dict[str, Any]:
+    return {"response": {"status": "201 Created", "location": location}}
+
+
+def test_records_device_and_provenance_refer_to_each_other_inside_the_bundle() -> None:
+    found = by_type(whole())
+    risk, device = found["RiskAssessment"]["resource"], found["Device"]["fullUrl"]
+    assert risk["basis"][0]["reference"] == found["Observation"]["fullUrl"]
+    assert risk["performer"]["reference"] == found["Observation"]["resource"]["device"]["reference"] == device
+    provenance = found["Provenance"]["resource"]
+    assert [one["reference"] for one in provenance["target"]] == [
+        found["RiskAssessment"]["fullUrl"],
+        found["Observation"]["fullUrl"],
+    ]
+    assert provenance["agent"][0]["who"]["reference"] == device
+
+
+def test_each_resource_with_an_identifier_is_created_only_if_it_is_not_there() -> None:
+    queries = {kind: entry["request"].get("ifNoneExist") for kind, entry in by_type(whole()).items()}
+    system = "https://bedside.dev/fhir/identifier"
+    assert queries == {
+        "RiskAssessment": f"identifier={system}/assessment|{ASSESSMENT_ID}",
+        "Observation": f"identifier={system}/assessment|{ASSESSMENT_ID}-observation",
+        "Device": f"identifier={system}/algorithm|diabetes-risk/1.0.0%2Bnhanes",
+        "Provenance": None,
+    }
+
+
+def test_without_device_and_provenance_each_record_holds_its_author_itself() -> None:
+    found = by_type(essential(RECORDS))
+    assert set(found) == {"RiskAssessment", "Observation"}
+    assert found["RiskAssessment"]["resource"]["performer"] == {"reference": "#algorithm"}
+    assert found["Observation"]["resource"]["contained"][0]["id"] == "algorithm"
+
+
+def test_both_forms_ask_for_the_same_resources_so_that_one_never_repeats_the_other() -> None:
+    assert identifying_searches(whole()) == identifying_searches(essential(RECORDS))
+    assert len(identifying_searches(whole())) == 2
+
+
+def test_what_is_not_valid_is_not_sent() -> None:
+    with pytest.raises(FhirInvalid, match="probabilityDecimal"):
+        essential([msgspec.structs.replace(RISK, probability=float("nan"))])
+
+
+@pytest.mark.parametrize(
+    "location", ["RiskAssessment/7/_history/1", "https://ehr.example/fhir/RiskAssessment/7", "/RiskAssessment/7"]
+)
+def test_the_place_of_a_new_resource_is_read_from_an_absolute_or_a_relative_location(location: str) -> None:
+    sent = essential([RISK])
+    assert references(answer(created(location)), sent=sent) == ["RiskAssessment/7"]
+
+
+def test_what_was_there_already_is_named_by_its_resource_or_not_at_all() -> None:
+    sent, response = essential([RISK]), {"status": "200 OK"}
+    resource = {"resourceType": "RiskAssessment", "id": "7"}
+    assert references(answer({"response": response, "resource": resource}), sent=sent) == ["RiskAssessment/7"]
+    assert references(answer({"response": response}), sent=sent) == [None]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"<html>",
+        b"[]",
+        answer(kind="batch-response"),
+        answer(),
+        answer({"response": {"status": "412 Precondition Failed"}}),
+        answer({}),
+    ],
+    ids=["html", "array", "batch", "fewer entries", "a refused entry", "no status"],
+)
+def test_an_answer_that_does_not_say_that_all_was_written_is_a_failure(bad: bytes) -> None:
+    with pytest.raises(FhirInvalid):
+        references(bad, sent=essential([RISK]))
+
+
+def test_a_search_names_what_it_found() -> None:
+    outcome = {"resource": {"resourceType": "OperationOutcome"}}
+    match = {"resource": {"resourceType": "Observation", "id": "9"}}
+    found = msgspec.json.encode({"resourceType": "Bundle", "entry": [outcome, match]})
+    assert first_match(found, kind="Observation") == "Observation/9"
+    assert first_match(b'{"resourceType":"Bundle"}', kind="Observation") is None
