@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 export UV_SYSTEM_CERTS ?= 1
+RESOLVE = --quiet --universal --generate-hashes --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check bench lock clean
@@ -36,7 +37,8 @@ bench: install ## ours against a peer, in one run; writes docs/benchmarks.md
 	$(PY) -m bench
 
 lock: install ## resolve pyproject.toml again
-	.venv/bin/uv pip compile --quiet --universal --generate-hashes --all-extras --no-header --python-version 3.11 pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile $(RESOLVE) --all-extras pyproject.toml -o requirements.lock
+	.venv/bin/uv pip compile $(RESOLVE) pyproject.toml -c requirements.lock -o requirements-run.lock
 
 clean: ## what was built here; not var/, which holds data
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache build

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from celery import shared_task
@@ -10,8 +11,13 @@ from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
 from cds import audit, doorbell
+from cds.registry import all_services
+from scoring import shelf
+from scoring.errors import ScoringError
 
-__all__ = ["QueueDown", "assess", "pick_up_lost", "seal_audit"]
+logger = logging.getLogger(__name__)
+
+__all__ = ["QueueDown", "assess", "pick_up_lost", "seal_audit", "warm_up"]
 
 
 @shared_task
@@ -34,7 +40,18 @@ def seal_audit() -> None:
     audit.seal()
 
 
-@heartbeat_sent.connect
 @worker_ready.connect
+def warm_up(**_: Any) -> None:
+    """Load each model before the first question comes: importing XGBoost takes longer than a hook may wait."""
+    for service in all_services():
+        try:
+            if service.model:
+                shelf.active(service.model)
+        except ScoringError:
+            logger.exception("%s has no model to score with", service.id)
+    doorbell.worker_seen()
+
+
+@heartbeat_sent.connect
 def _worker_seen(**_: Any) -> None:
     doorbell.worker_seen()

@@ -16,9 +16,15 @@ app.autodiscover_tasks()
 
 def start_embedded_worker() -> threading.Thread:
     """Consume the in-memory queue in a thread of this process; for demo, edge and tests only."""
-    worker = app.WorkController(
-        pool="solo", concurrency=1, without_gossip=True, without_mingle=True, without_heartbeat=True
-    )
-    thread = threading.Thread(target=worker.start, name="embedded-worker", daemon=True)
+    thread = threading.Thread(target=_work, name="embedded-worker", daemon=True)
     thread.start()
     return thread
+
+
+def _work() -> None:
+    from cds.tasks import pick_up_lost, warm_up
+
+    warm_up()
+    pick_up_lost()
+    alone = {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
+    app.WorkController(pool="solo", concurrency=1, **alone).start()

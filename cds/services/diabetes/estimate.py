@@ -17,6 +17,7 @@ from scoring.shelf import Model
 
 _GLUCOSE = ("glucose", "fasting_glucose", "blood_glucose")
 _SEX = {"male": features.MALE, "female": features.FEMALE}
+_OLDEST_BAND = 100  # the survey's last age band is open
 _BMI_DISAGREES = 0.05  # a BMI further than this from weight and height is replaced by the computed one
 
 
@@ -158,5 +159,6 @@ def _peers(facts: Mapping[str, Any], context: PatientContext) -> tuple[float | N
     for band in facts["peers"]:
         if band["sex"] == context.patient.sex and band["age_low"] <= age <= band["age_high"]:
             noun = "women" if band["sex"] == "female" else "men"
-            return band["probability"], f"{noun} aged {band['age_low']} to {band['age_high']}"
+            ages = f"{band['age_low']} to {band['age_high']}" if band["age_high"] < _OLDEST_BAND else f"{band['age_low']} or older"
+            return band["probability"], f"{noun} aged {ages}"
     return None, ""
