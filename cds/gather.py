@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -11,7 +12,7 @@ import msgspec
 from django.conf import settings
 
 from cds.context import PatientContext
-from cds.errors import BadInput, FhirError, FhirInvalid, MissingData
+from cds.errors import BadInput, FhirError, FhirInvalid, FhirRefused, MissingData
 from cds.facts import Diagnosis, Drug, Issue, Observed, Order, Person, Stay, Treatment
 from cds.fhir.client import FhirServer
 from cds.fhir.read import Reader, Reading
@@ -49,8 +50,12 @@ def _from_prefetch(needs: tuple[Need, ...], prefetch: Mapping[str, msgspec.Raw],
     readings = {}
     for need in needs:
         raw = prefetch.get(need.key)
-        if raw is not None and (bytes(raw) != NULL or need.resource != "Patient"):
-            readings[need.key] = Reading() if bytes(raw) == NULL else reader.read(need, raw)
+        if raw is None:
+            continue
+        if memoryview(raw) != NULL:
+            readings[need.key] = reader.read(need, raw)
+        elif need.resource != "Patient":
+            readings[need.key] = Reading()
     return readings
 
 
@@ -60,7 +65,7 @@ def fetch(needs: list[Need], *, client: FhirServer, reader: Reader) -> dict[str,
         return {}
     try:
         return _batch(needs, client=client, reader=reader)
-    except FhirInvalid:
+    except (FhirInvalid, FhirRefused):  # no batch here, or not for this token: its scopes may still allow each read
         with ThreadPoolExecutor(max_workers=len(needs)) as pool:
             found = pool.map(lambda need: _single(need, client=client, reader=reader), needs)
         return {need.key: reading for need, reading in zip(needs, found, strict=True) if reading}
@@ -130,7 +135,7 @@ def assemble(
     if lacking:
         raise MissingData(lacking)
     person = _person(got, patient_id)
-    coded = {fact.source: fact for reading in got.values() for fact in reading.coded}.values()
+    coded = _once([fact for reading in got.values() for fact in reading.coded])
     observed, ahead = _by_analyte([fact for reading in got.values() for fact in reading.observed], now)
     return PatientContext(
         patient=person,
@@ -156,15 +161,26 @@ def _person(readings: Mapping[str, Reading], patient_id: str) -> Person:
     return person
 
 
+def _once(facts: list[Any], *more: str) -> list[Any]:
+    """Each source once, though pages may overlap; a resource without an id is never taken for another one."""
+    named = {(fact.source, *(getattr(fact, name) for name in more)): fact for fact in facts if fact.source}
+    return [*named.values(), *(fact for fact in facts if not fact.source)]
+
+
 def _by_analyte(observed: list[Observed], now: datetime) -> tuple[dict[str, tuple[Observed, ...]], list[Issue]]:
-    """Newest first, each source once; a date in the future is not used and said."""
+    """Newest first; a date in the future is not used and said."""
     ahead = [fact for fact in observed if fact.when.earliest > now]
-    unique = {(fact.source, fact.analyte): fact for fact in observed if fact.when.earliest <= now}
-    newest_first = sorted(unique.values(), key=lambda fact: (fact.when.latest, fact.issued, fact.source), reverse=True)
-    grouped: dict[str, tuple[Observed, ...]] = {}
-    for fact in newest_first:
-        grouped[fact.analyte] = (*grouped.get(fact.analyte, ()), fact)
-    return grouped, [Issue(need=fact.analyte, reason="dated in the future", source=fact.source) for fact in ahead]
+    past = _once([fact for fact in observed if fact.when.earliest <= now], "analyte")
+    grouped: defaultdict[str, list[Observed]] = defaultdict(list)
+    for fact in sorted(past, key=_age_order, reverse=True):
+        grouped[fact.analyte].append(fact)
+    issues = [Issue(need=fact.analyte, reason="dated in the future", source=fact.source) for fact in ahead]
+    return {analyte: tuple(facts) for analyte, facts in grouped.items()}, issues
+
+
+def _age_order(fact: Observed) -> tuple[datetime, datetime, str, str]:
+    """By the earliest moment that the date allows: "2025" is not newer than "2025-03-01"."""
+    return fact.when.earliest, fact.when.latest, fact.issued, fact.source
 
 
 def _of(kind: type[Any], coded: Any) -> tuple[Any, ...]:

@@ -22,7 +22,12 @@ from cds.needs import Need
 
 Wanted = dict[tuple[str | None, str | None], tuple[Analyte, Code]]
 USABLE = {"final", "amended", "corrected"}
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what a decoder says of a broken or hostile text
+ABSENT = {b"", b"null"}
+UNREADABLE = (
+    msgspec.DecodeError,
+    UnicodeDecodeError,
+    RecursionError,
+)  # what a decoder says of a broken or hostile text
 FACTS: dict[str, type[Coded]] = {
     "Condition": Diagnosis,
     "MedicationRequest": Drug,
@@ -96,7 +101,7 @@ class Reader:
 
     def _one_by_one(self, need: Need, shape: type, raw: bytes | msgspec.Raw, reading: Reading) -> Iterator[Any]:
         try:
-            bundle = _bundle_decoder(msgspec.Raw).decode(raw)
+            bundle = _decoder(shapes.RawBundle).decode(raw)
             if bundle.resource_type != "Bundle":
                 _decoder(shape).decode(raw)  # says what is wrong with this one resource
         except UNREADABLE as error:
@@ -107,7 +112,7 @@ class Reader:
         reading.next = _next(bundle)
         for entry in bundle.entry or ():
             try:
-                if entry.resource is not None:
+                if bytes(entry.resource) not in ABSENT:
                     yield _decoder(shape).decode(entry.resource)
             except UNREADABLE as error:
                 reading.dropped += 1
@@ -118,7 +123,9 @@ class Reader:
         """A search may carry hints beside its results; only an error stands for the results."""
         severities = {issue.severity for issue in found.issue or ()}
         reading.failed = reading.failed or not severities or bool(severities & {"error", "fatal"})
-        reading.issues.append(Issue(need=need.key, reason=f"the server said: {', '.join(sorted(severities)) or 'error'}"))
+        reading.issues.append(
+            Issue(need=need.key, reason=f"the server said: {', '.join(sorted(severities)) or 'error'}")
+        )
 
     # --- Patient -------------------------------------------------------------------------------------------------
     def _person(self, found: shapes.Patient, reading: Reading) -> None:
@@ -150,15 +157,14 @@ class Reader:
         reading: Reading,
     ) -> None:
         analyte, code = hit
-        if found.status == "entered-in-error":
-            reading.dropped += 1
-            return
-        when = self._when_observed(found)
+        when = parse(found.effective_date_time or _other_date(found), self.zone)
         value, reason = _value(analyte, quantity)
-        reason = self._unusable(found) or reason or ("" if when else "no usable date")
-        if reason or when is None or value is None:
+        usable = found.status in USABLE and self._mine(found.subject)
+        if when is None or value is None or not usable:
             reading.dropped += 1
-            self._complain(reading, need, f"{analyte.title}: {reason}", found)
+            reason = self._unusable(found) or reason or "no usable date"
+            if found.status != "entered-in-error":
+                self._complain(reading, need, f"{analyte.title}: {reason}", found)
             return
         encounter = found.encounter or found.context
         reading.observed.append(
@@ -168,7 +174,7 @@ class Reader:
                 quantity=value[0],
                 reported=value[1],
                 when=when,
-                source=_reference(found),
+                source=f"Observation/{found.id}" if found.id else "",
                 encounter=encounter.reference if encounter else None,
                 issued=found.issued or "",
             )
@@ -179,21 +185,18 @@ class Reader:
             return f"status {found.status or 'missing'}"
         return "" if self._mine(found.subject) else "belongs to another patient or to none"
 
-    def _when_observed(self, found: shapes.Observation) -> When | None:
-        text = found.effective_date_time or found.effective_instant
-        if text is None:
-            period = found.effective_period or shapes.Period()
-            text = period.end or period.start or found.issued
-        return parse(text, self.zone)
-
     def _coded_observation(self, found: shapes.Observation, need: Need, reading: Reading) -> None:
         """An answer in codes: kept as a diagnosis of the answer (a pregnancy status of "pregnant")."""
-        if not _codes(found.code)[0] & need.codes:
+        codings = (found.code.coding if found.code else None) or ()
+        if found.value_codeable_concept is None or not any((code.system, code.code) in need.codes for code in codings):
             return
-        if found.status not in USABLE or not self._mine(found.subject) or found.value_codeable_concept is None:
+        if reason := self._unusable(found):
+            reading.dropped += 1
+            if found.status != "entered-in-error":
+                self._complain(reading, need, reason, found)
             return
         codes, text = _codes(found.value_codeable_concept)
-        when = self._when_observed(found)
+        when = parse(found.effective_date_time or _other_date(found), self.zone)
         reading.coded.append(
             Diagnosis(codes=codes, text=text, status="active", source=_reference(found), start=when, end=None)
         )
@@ -207,6 +210,8 @@ class Reader:
             reading.dropped += 1
             return
         codes, text = _stated_codes(found)
+        if not codes and not text:
+            self._complain(reading, need, "neither code nor text says what it is", found)
         start, end = self._span(found)
         encounter = found.encounter or found.context
         reading.coded.append(
@@ -235,9 +240,9 @@ class Reader:
         )
         return parse(start, self.zone), parse(period.end or found.abatement_date_time, self.zone)
 
-    def _mine(self, subject: shapes.Reference | None) -> bool:
+    def _mine(self, subject: shapes.ReferenceOnly | None) -> bool:
         """The context patient's: relative, absolute, or versioned reference."""
-        reference = (subject.reference or "") if subject else ""
+        reference = (subject.reference or "") if subject is not None else ""
         return reference in self.names or "/".join(reference.partition("/_history/")[0].split("/")[-2:]) in self.names
 
     def _complain(self, reading: Reading, need: Need, reason: str, found: Any) -> None:
@@ -289,6 +294,11 @@ def _match(concept: shapes.CodesOnly | None, wanted: Wanted) -> tuple[Analyte, C
         if hit is not None:
             return hit
     return None
+
+
+def _other_date(found: shapes.Observation) -> str | None:
+    period = found.effective_period or shapes.Period()
+    return found.effective_instant or period.end or period.start or found.issued
 
 
 def _value(analyte: Analyte, found: shapes.QuantityShape | None) -> tuple[tuple[Quantity, Quantity] | None, str]:

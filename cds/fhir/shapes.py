@@ -38,8 +38,11 @@ class CodesOnly(Shape):
     coding: list[CodeOnly] | None = None
 
 
-class Reference(Shape):
+class ReferenceOnly(Shape):
     reference: str | None = None
+
+
+class Reference(ReferenceOnly):
     display: str | None = None
 
 
@@ -54,10 +57,6 @@ class QuantityShape(Shape):
     system: str | None = None
     code: str | None = None
     comparator: str | None = None
-
-
-class ReferenceOnly(Shape):
-    reference: str | None = None
 
 
 class OutcomeIssue(Shape):
