@@ -1,7 +1,22 @@
-"""The SMART doors' URLs."""
+"""The SMART doors' addresses, and the public pages."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from smartapp import pages, views
+from smartapp.launch import views as launch
+
+_ASSESSMENT = "app/<uuid:session_id>/{}/<uuid:assessment_id>"
+
+urlpatterns = [
+    path("", pages.front, name="front"),
+    path("services/<str:service_id>", pages.service, name="service"),
+    path("models/<str:name>", pages.model, name="model"),
+    path("launch", launch.launch, name="launch"),
+    path("callback", launch.callback, name="callback"),
+    path("app/<uuid:session_id>/", views.page, name="page"),
+    path(_ASSESSMENT.format("answers"), views.part, name="part"),
+    path(_ASSESSMENT.format("plots") + "/<slug:name>/<slug:size>/<slug:theme>.svg", views.plot, name="plot"),
+    path(_ASSESSMENT.format("save"), views.save, name="save"),
+]

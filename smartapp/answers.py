@@ -1,0 +1,77 @@
+"""Ask every service that is live at the EHR about the session's patient."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from cds import audit, registry
+from cds.connect import bearer_client
+from cds.errors import MissingData
+from cds.flow import decide, enabled
+from cds.gather import gather
+from cds.models import Assessment, Ehr, EnabledService
+from cds.service import DecisionService
+from smartapp.models import SmartSession
+from smartapp.stops import Reason, Stopped
+
+_NO_ANSWER_COMES = {Assessment.Status.FAILED, Assessment.Status.EXPIRED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One service's assessment, or what of the record it could not get."""
+
+    service: DecisionService
+    assessment: Assessment | None = None
+    lacking: tuple[str, ...] = ()
+
+
+def live_services(ehr: Ehr) -> list[DecisionService]:
+    return [one for one in registry.all_services() if enabled(ehr, one).stage == EnabledService.Stage.LIVE]
+
+
+def ask(session: SmartSession) -> list[Answer]:
+    return [_answer(service, session) for service in live_services(session.ehr)]
+
+
+def _answer(service: DecisionService, session: SmartSession) -> Answer:
+    """The assessment that the card named, or one of the record as it is now."""
+    shown = session.shown
+    if shown and shown.service_id == service.id and shown.status not in _NO_ANSWER_COMES:
+        return Answer(service=service, assessment=shown)
+    grant = session.grant
+    try:
+        context = gather(
+            service,
+            patient_id=grant.patient_id,
+            now=session.ehr.now(),
+            client=bearer_client(session.ehr, grant.token),
+            encounter_id=grant.encounter_id,
+        )
+    except MissingData as error:
+        return Answer(service=service, lacking=error.keys)
+    wait = settings.HOOK_WAIT_SECONDS
+    return Answer(service=service, assessment=decide(service=service, ehr=session.ehr, context=context, wait=wait))
+
+
+def required(session: SmartSession, assessment_id: uuid.UUID) -> Assessment:
+    """An assessment that this session may see: this EHR's, this patient's, of a live service."""
+    key = session.ehr.pseudonym(session.grant.patient_id)
+    found = Assessment.objects.filter(pk=assessment_id, ehr=session.ehr, patient_key=key).first()
+    if found is None or found.service_id not in {service.id for service in live_services(session.ehr)}:
+        raise Stopped(Reason.SESSION_OVER, ehr=session.ehr)
+    return found
+
+
+def answer_of(assessment: Assessment) -> Answer:
+    return Answer(service=registry.get(assessment.service_id), assessment=assessment)
+
+
+def record_view(answer: Answer, session: SmartSession) -> None:
+    """Who saw what."""
+    grant = session.grant
+    subject = str(answer.assessment.id) if answer.assessment else answer.service.id
+    audit.record("view", actor=grant.actor, ehr=session.ehr, patient_id=grant.patient_id, subject=subject)

@@ -1,0 +1,65 @@
+"""Who this is: the patient, read again whenever it matters, and the clinician. Rendered, never stored, never logged."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from cds.connect import bearer_client
+from cds.errors import FhirError
+from cds.fhir.client import FhirServer
+from cds.fhir.identity import identity
+from cds.identity import PatientIdentity
+from smartapp.models import SmartSession
+from smartapp.stops import Reason, Stopped
+
+logger = logging.getLogger(__name__)
+
+
+class _Name(msgspec.Struct):
+    text: str = ""
+    prefix: list[str] = []
+    given: list[str] = []
+    family: str = ""
+
+
+class _Person(msgspec.Struct):
+    name: list[_Name] = []
+
+
+def read_patient(session: SmartSession) -> PatientIdentity:
+    """The patient of this session's token, and of no other source."""
+    grant = session.grant
+    found = bearer_client(session.ehr, grant.token).request_json(f"Patient/{grant.patient_id}")
+    patient = identity(found, mrn_system=session.ehr.mrn_system)
+    if patient.id != grant.patient_id:
+        raise Stopped(Reason.NO_PATIENT, ehr=session.ehr)
+    return patient
+
+
+def as_seen(patient: PatientIdentity) -> str:
+    """Everything that the banner shows, to notice a change between looking and saving."""
+    return msgspec.json.encode(patient, order="deterministic").decode()
+
+
+def age(patient: PatientIdentity, session: SmartSession) -> int | None:
+    """Whole years, on the EHR's local date."""
+    born, today = patient.birth_date, session.ehr.now().date()
+    return None if born is None else today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def name_of(fhir_user: str, *, client: FhirServer) -> str:
+    """The clinician's name; "" if the EHR does not tell, which is no reason to stop."""
+    if not fhir_user:
+        return ""
+    try:
+        person = msgspec.convert(client.request_json(fhir_user), type=_Person)
+    except (FhirError, msgspec.DecodeError) as error:
+        logger.info("the clinician's name could not be read: %s", type(error).__name__)
+        return ""
+    return next((said for name in person.name if (said := _said(name))), "")
+
+
+def _said(name: _Name) -> str:
+    return name.text or " ".join(part for part in (*name.prefix, *name.given, name.family) if part)

@@ -1,0 +1,103 @@
+"""Authorizations under way and the sessions they became: short-lived, with everything about the patient encrypted."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+import msgspec
+from django.db import models
+from django.utils import timezone
+
+from cds.fields import EncryptedField
+from cds.models import Assessment, Ehr
+from cds.value import Value
+
+LAUNCH_LIVES = timedelta(minutes=10)
+SESSION_LIVES = timedelta(hours=8)  # at most; the EHR's token usually ends it sooner
+ROWS_KEPT = timedelta(days=1)  # after their end, so that an old address still says "open it again from the chart"
+
+
+class Grant(Value):
+    """What the EHR granted with the token response; `user` is fhirUser, `actor` a keyed hash of who it is."""
+
+    token: str
+    scopes: tuple[str, ...]
+    patient_id: str
+    actor: str
+    user: str = ""
+    user_name: str = ""
+    encounter_id: str | None = None
+    need_patient_banner: bool = True
+
+    def __repr__(self) -> str:
+        return "Grant(...)"
+
+    def may_create(self, resource: str) -> bool:
+        """Read from what was granted, in the syntax of version 2 or 1, not from what was asked."""
+        for scope in self.scopes:
+            subject, _, letters = scope.partition("?")[0].rpartition(".")
+            level, _, kind = subject.partition("/")
+            if (
+                level in {"patient", "user"}
+                and kind in {resource, "*"}
+                and (letters in {"write", "*"} or "c" in letters)
+            ):
+                return True
+        return False
+
+
+class Launch(models.Model):
+    """One authorization under way: bound to one browser, used once, ten minutes at most."""
+
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
+    state_hash = models.CharField(max_length=64, unique=True)
+    browser_hash = models.CharField(max_length=64, help_text="Of the secret in this launch's own cookie.")
+    launch = EncryptedField(help_text="The EHR's opaque parameter, to offer the same launch in a new window.")
+    verifier = EncryptedField()
+    nonce = EncryptedField()
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"launch at {self.ehr}, {self.created_at:%Y-%m-%d %H:%M:%S}"
+
+
+class SmartSession(models.Model):
+    """One launch's session. Its id stands in the URL, so that two patients in two tabs never mix."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
+    secret_hash = models.CharField(max_length=64, help_text="Of the secret in this session's own cookie.")
+    encrypted_grant = EncryptedField()
+    shown = models.ForeignKey(
+        Assessment,
+        on_delete=models.SET_NULL,
+        null=True,
+        help_text="The one that the card's link named, or the saved one.",
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"session {self.id} at {self.ehr}"
+
+    @property
+    def grant(self) -> Grant:
+        return msgspec.json.decode(self.encrypted_grant, type=Grant)
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at <= timezone.now()
+
+
+def ends(expires_in: int, *, now: datetime) -> datetime:
+    """When a session ends: with its token, and after a working day at the latest."""
+    return now + min(timedelta(seconds=expires_in), SESSION_LIVES)
+
+
+def forget_the_old() -> None:
+    """Delete what ended a day ago; called at each launch, so that it needs no schedule."""
+    now = timezone.now()
+    Launch.objects.filter(created_at__lt=now - LAUNCH_LIVES - ROWS_KEPT).delete()
+    SmartSession.objects.filter(expires_at__lt=now - ROWS_KEPT).delete()

@@ -1,0 +1,39 @@
+"""Public pages, without any patient: the front page, each service's rules, each model's card."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from cds import registry
+from cds.errors import UnknownService
+from smartapp import model_card
+
+
+@require_GET
+def front(request: HttpRequest) -> HttpResponse:
+    demo = settings.DEMO_EHR_URL if settings.DEMO_EHR else ""
+    return render(request, "smartapp/front.html", {"services": registry.all_services(), "demo": demo})
+
+
+@require_GET
+def service(request: HttpRequest, service_id: str) -> HttpResponse:
+    """The rules, for a clinician to review."""
+    try:
+        found = registry.get(service_id)
+    except UnknownService as error:
+        raise Http404("no such service") from error
+    return render(request, "smartapp/service.html", {"service": found})
+
+
+@require_GET
+def model(request: HttpRequest, name: str) -> HttpResponse:
+    """The model card, from the folder of the service that uses the model."""
+    found = next((one for one in registry.all_services() if one.model == name and model_card.has_card(one)), None)
+    if found is None:
+        raise Http404("no such model")
+    return render(
+        request, "smartapp/model.html", {"service": found, "card": model_card.as_html(model_card.path_of(found))}
+    )

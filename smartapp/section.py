@@ -1,0 +1,218 @@
+"""What one service says about one patient, ready for the template: the answer, the reasons, the doubts, what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.utils import timezone
+
+from cds.cards import Card
+from cds.context import PatientContext
+from cds.facts import Observed
+from cds.finding import Estimate, Finding, Missing, NotApplicable, Outcome
+from cds.flow import enabled
+from cds.models import Assessment, EnabledService, WriteBack
+from cds.present import failed
+from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
+from cds.service import DecisionService, Trend
+from scoring.models import ModelVersion
+from smartapp import plots
+from smartapp.answers import Answer
+from smartapp.model_card import chapter, has_card
+from smartapp.models import SmartSession
+from smartapp.why import Why, in_words, why
+from smartapp.words import Frequency, day, measured, number, unit
+
+_UNFINISHED = {Assessment.Status.QUEUED, Assessment.Status.RUNNING}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One panel of "over time"."""
+
+    index: int
+    trend: Trend
+    found: Sequence[Observed]
+
+    @property
+    def in_words(self) -> str:
+        values = ", ".join(f"{number(fact.quantity.value)} ({day(fact.when)})" for fact in self.found)
+        cut_offs = ", ".join(f"{number(value)} {text}" for value, text in self.trend.cut_offs.items())
+        return f"{self.trend.title} in {unit(self.trend.unit)}, oldest first: {values}. Cut-offs: {cut_offs}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """A measurement that the answer rests on, as the laboratory reported it."""
+
+    title: str
+    value: str
+    day: str
+    source: str
+
+
+class Section:
+    """Built from an `Answer`; the template asks it, and it asks the service."""
+
+    def __init__(self, answer: Answer, session: SmartSession, *, looks: int = 0) -> None:
+        self.service: DecisionService = answer.service
+        self.assessment = answer.assessment
+        self.lacking = answer.lacking
+        self.session = session
+        self.looks = looks
+
+    @property
+    def state(self) -> str:
+        """Which template shows it."""
+        if self.assessment is None:
+            return "unreadable"
+        if self.outcome is not None:
+            return "answered"
+        return "pending" if self.assessment.status in _UNFINISHED else "failed"
+
+    @cached_property
+    def outcome(self) -> Outcome | None:
+        return self.assessment.outcome if self.assessment else None
+
+    @cached_property
+    def context(self) -> PatientContext | None:
+        return self.assessment.context if self.assessment else None
+
+    # --- The answer ----------------------------------------------------------------------------------------------
+    @property
+    def sentence(self) -> str:
+        if self.outcome is None or self.context is None:
+            return failure_card(self.service).summary
+        return self.service.sentence(self.outcome, self.context)
+
+    @property
+    def applies(self) -> bool:
+        return not isinstance(self.outcome, NotApplicable)
+
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        return None if self.outcome is None or isinstance(self.outcome, NotApplicable) else self.outcome.estimate
+
+    @cached_property
+    def frequency(self) -> Frequency | None:
+        return Frequency(probability=self.estimate.probability) if self.estimate else None
+
+    @cached_property
+    def peers(self) -> Frequency | None:
+        known = self.estimate is not None and self.estimate.peers is not None
+        return Frequency(probability=self.estimate.peers) if known else None  # type: ignore[union-attr, arg-type]
+
+    @property
+    def rough(self) -> bool:
+        """There is a number, and the service itself says that it is not enough to go by."""
+        return self.estimate is not None and not isinstance(self.outcome, Finding)
+
+    # --- Why -----------------------------------------------------------------------------------------------------
+    @cached_property
+    def why(self) -> Why | None:
+        return why(self.estimate) if self.estimate else None
+
+    @property
+    def why_in_words(self) -> str:
+        return in_words(self.estimate) if self.estimate else ""
+
+    @property
+    def evidence(self) -> list[Fact]:
+        found = self.outcome.evidence if isinstance(self.outcome, Finding) else ()
+        return [
+            Fact(
+                title=fact.analyte.replace("_", " "),
+                value=measured(fact.reported),
+                day=day(fact.when),
+                source=fact.source,
+            )
+            for fact in found
+        ]
+
+    @cached_property
+    def panels(self) -> list[Panel]:
+        if self.context is None or not self.applies:
+            return []
+        found = [(trend, plots.measurements(trend, self.context)) for trend in self.service.trends]
+        return [Panel(index=index, trend=trend, found=facts) for index, (trend, facts) in enumerate(found)]
+
+    # --- Missing or doubtful -------------------------------------------------------------------------------------
+    @property
+    def missing(self) -> list[str]:
+        found: tuple[Missing, ...] = () if self.outcome is None else getattr(self.outcome, "missing", ())
+        return [
+            f"{one.label}: {f'last {day(one.last)}, too old to use' if one.last else 'not on record'}" for one in found
+        ]
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        return () if self.outcome is None else getattr(self.outcome, "cautions", ())
+
+    # --- Saving --------------------------------------------------------------------------------------------------
+    @cached_property
+    def kept(self) -> list[WriteBack]:
+        return list(self.assessment.write_backs.order_by("target")) if self.assessment else []
+
+    @property
+    def saved(self) -> bool:
+        return bool(self.kept) and all(one.status == WriteBack.Status.SENT for one in self.kept)
+
+    @property
+    def records(self) -> list[Any]:
+        if self.assessment is None or self.outcome is None or self.context is None:
+            return []
+        at: datetime = self.assessment.finished_at or timezone.now()
+        return list(self.service.records(self.outcome, self.context, assessment_id=str(self.assessment.id), at=at))
+
+    @property
+    def will_write(self) -> list[str]:
+        """In the words of the button's explanation."""
+        return [_record_in_words(record) for record in self.records]
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be saved; "" if it can."""
+        if not self.records:
+            return "There is no estimate to save."
+        if enabled(self.session.ehr, self.service).write_back == EnabledService.WriteBackPolicy.OFF:
+            return "Saving is switched off for this record system."
+        if not self.session.grant.may_create("RiskAssessment"):
+            return "The record system did not give Bedside permission to save."
+        return ""
+
+    # --- About ---------------------------------------------------------------------------------------------------
+    @cached_property
+    def model(self) -> ModelVersion | None:
+        """The version that answered, which need not be the one in use by now."""
+        if not self.service.model or self.assessment is None:
+            return None
+        return ModelVersion.objects.filter(name=self.service.model, version=self.assessment.model_version).first()
+
+    @property
+    def about(self) -> str:
+        return self.service.about(self.model.facts) if self.model else ""
+
+    @property
+    def not_for(self) -> str:
+        return chapter(self.service, "Not for") if has_card(self.service) else ""
+
+
+def failure_card(service: DecisionService) -> Card:
+    """The card's words, so that card and page say the same."""
+    return failed(service.subject)
+
+
+def _record_in_words(record: object) -> str:
+    match record:
+        case RiskAssessmentRecord():
+            return "a risk assessment"
+        case ObservationRecord():
+            return f"an observation ({measured(record.value)})"
+        case ReportRecord():
+            return "a report for the archive (DICOM SR)"
+        case _:
+            return type(record).__name__

@@ -1,0 +1,48 @@
+"""Sessions: found by the id in the URL, believed by the secret in their own cookie."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from smartapp import cookies
+from smartapp.models import SmartSession
+from smartapp.stops import Reason, Stopped
+
+
+def hand_over(response: HttpResponse, session: SmartSession, secret: str) -> None:
+    """The cookie lives as long as the session."""
+    seconds = int((session.expires_at - timezone.now()).total_seconds())
+    cookies.set_secret(response, _cookie_of(session.id), secret, seconds=max(seconds, 0))
+
+
+def required(request: HttpRequest, session_id: uuid.UUID) -> SmartSession:
+    """The session of this browser, or the stop that says to open the app again."""
+    session = SmartSession.objects.select_related("ehr", "shown").filter(pk=session_id).first()
+    if session is None:
+        raise Stopped(Reason.SESSION_OVER)
+    known = cookies.fits(cookies.secret_in(request, _cookie_of(session_id)), session.secret_hash)
+    if not known or session.expired or not session.ehr.active:
+        raise Stopped(Reason.SESSION_OVER, ehr=session.ehr)
+    return session
+
+
+def form_token(session: SmartSession, *bound_to: str) -> str:
+    """What a form of ours carries: whoever has not seen the page cannot know it.
+
+    Not Django's CSRF cookie: that one is lost in a third-party frame, and its Origin check refuses `no-referrer`.
+    """
+    value = "|".join((str(session.id), session.secret_hash, *bound_to))
+    return salted_hmac("smartapp.form", value, algorithm="sha256").hexdigest()
+
+
+def require_form_token(given: str, session: SmartSession, *bound_to: str, otherwise: Reason) -> None:
+    if not constant_time_compare(given, form_token(session, *bound_to)):
+        raise Stopped(otherwise, ehr=session.ehr)
+
+
+def _cookie_of(session_id: uuid.UUID) -> str:
+    return f"session-{session_id.hex}"

@@ -1,0 +1,115 @@
+"""The clinician's page, the parts that it loads, and the one thing that it does: save."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from cds.connect import bearer_client
+from cds.identity import PatientIdentity
+from smartapp import answers, plots, sessions
+from smartapp.banner import age, as_seen, read_patient
+from smartapp.frames import in_frame_of
+from smartapp.models import SmartSession
+from smartapp.section import Section
+from smartapp.stops import Reason, stops_plainly
+
+LOOKS = 30  # one a second; then the page stops by itself and offers a button
+
+
+@require_GET
+@stops_plainly
+def page(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
+    """Read the patient and the record, ask every live service, show."""
+    session = sessions.required(request, session_id)
+    patient = read_patient(session)
+    found = answers.ask(session)
+    for answer in found:
+        answers.record_view(answer, session)
+    shown = {
+        "session": session,
+        "patient": patient,
+        "age": age(patient, session),
+        "sections": [_section(answer, session, patient) for answer in found],
+    }
+    return in_frame_of(session.ehr, render(request, "smartapp/page.html", shown))
+
+
+@require_GET
+@stops_plainly
+def part(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) -> HttpResponse:
+    """One service's section again, while its answer is pending; `look` counts how often the page has asked."""
+    session = sessions.required(request, session_id)
+    answer = answers.answer_of(answers.required(session, assessment_id))
+    look = request.GET.get("look", "")
+    looks = int(look) if look.isdecimal() and len(look) <= 3 else LOOKS
+    section = Section(answer, session, looks=looks)
+    if section.state == "answered":
+        answers.record_view(answer, session)
+        shown = _section(answer, session, read_patient(session))
+    else:
+        shown = {"section": section, "stops": looks >= LOOKS}
+    return in_frame_of(session.ehr, render(request, "smartapp/section.html", {"session": session, **shown}))
+
+
+@require_GET
+@stops_plainly
+def plot(
+    request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID, name: str, size: str, theme: str
+) -> HttpResponse:
+    """An image of the page: waterfall, or the panel of that number. An <img>, so that no style of it touches the page."""
+    session = sessions.required(request, session_id)
+    section = Section(answers.answer_of(answers.required(session, assessment_id)), session)
+    colours = plots.THEMES.get(theme)
+    if colours is None or size not in plots.SIZES or section.context is None:
+        raise Http404("no such plot")
+    if name == "waterfall" and section.estimate:
+        spec = plots.waterfall(section.estimate, size=size, theme=colours)
+    elif name.isdecimal() and int(name) < len(section.panels):
+        spec = plots.over_time(section.panels[int(name)].trend, section.context, theme=colours)
+    else:
+        raise Http404("no such plot")
+    response = HttpResponse(plots.svg(spec, colours), content_type="image/svg+xml")
+    return in_frame_of(session.ehr, response)
+
+
+@csrf_exempt  # the form carries a token of the session instead: `sessions.form_token` says why
+@require_POST
+@stops_plainly
+def save(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) -> HttpResponse:
+    """Read the patient again, and write only if it is the one that the clinician saw."""
+    from cds.writeback import write_back
+
+    session = sessions.required(request, session_id)
+    about = str(assessment_id)
+    sessions.require_form_token(request.POST.get("token", ""), session, about, otherwise=Reason.FORM_OVER)
+    assessment = answers.required(session, assessment_id)
+    patient = read_patient(session)
+    seen = request.POST.get("seen", "")
+    sessions.require_form_token(seen, session, about, as_seen(patient), otherwise=Reason.OTHER_PATIENT)
+    grant = session.grant
+    client = bearer_client(session.ehr, grant.token)
+    write_back(assessment, client=client, patient=patient, confirmed_by=grant.user)
+    SmartSession.objects.filter(pk=session.pk).update(shown=assessment)
+    response = HttpResponseRedirect(
+        f"{reverse('page', kwargs={'session_id': session.id})}#save-{assessment.service_id}"
+    )
+    response.status_code = 303
+    return in_frame_of(session.ehr, response)
+
+
+def _section(answer: answers.Answer, session: SmartSession, patient: PatientIdentity) -> dict[str, object]:
+    """What the section's template needs: the section, and the two tokens of its form."""
+    about = str(answer.assessment.id) if answer.assessment else ""
+    return {
+        "section": Section(answer, session),
+        "token": sessions.form_token(session, about),
+        "seen": sessions.form_token(session, about, as_seen(patient)),
+        "base_url": settings.BASE_URL,
+    }

@@ -1,0 +1,65 @@
+"""Numbers, units and dates as a clinician writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cds.facts import Quantity, When
+
+_UNITS = {"mm[Hg]": "mmHg", "kg/m2": "kg/m²"}
+_NARROW = "\N{NO-BREAK SPACE}"
+_MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frequency:
+    """A probability said three ways that agree: the whole number is the same in words, in dots and in per cent."""
+
+    probability: float
+
+    @property
+    def count(self) -> int:
+        return round(self.probability * 100)
+
+    @property
+    def in_100(self) -> str:
+        """Frequencies before percentages; never "0 in 100"."""
+        return f"{self._whole()} in 100"
+
+    @property
+    def percent(self) -> str:
+        words = {0: "under 1", 100: "over 99"}
+        return f"{words.get(self.count, str(self.count))}{_NARROW}%"
+
+    @property
+    def dots(self) -> list[tuple[int, int, bool]]:
+        """Centre and state of each of 100 dots, in four rows of 25."""
+        return [(6 + 12 * (index % 25), 6 + 12 * (index // 25), index < self.count) for index in range(100)]
+
+    def _whole(self) -> str:
+        return {0: "Fewer than 1", 100: "More than 99"}.get(self.count, str(self.count))
+
+
+def unit(ucum: str) -> str:
+    return _UNITS.get(ucum, ucum)
+
+
+def number(value: float) -> str:
+    """As measured: up to one decimal, none if it is whole."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def measured(quantity: Quantity) -> str:
+    """A number never travels without its unit."""
+    return f"{number(quantity.value)}{_NARROW}{unit(quantity.unit)}"
+
+
+def signed(value: float, *, decimals: int) -> str:
+    """With a real minus sign, so that columns align."""
+    return f"{value:+.{decimals}f}".replace("-", _MINUS)
+
+
+def day(when: When) -> str:
+    """As precise as recorded: a year, a month, or a day."""
+    form = {4: "%Y", 7: "%b %Y"}.get(len(when.text), "%-d %b %Y")
+    return f"{when.day:{form}}"
