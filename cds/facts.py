@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from msgspec import Struct
+
 from cds.codes import Code
-from cds.value import Value
 
 
-class When(Value):
+class When(Struct, frozen=True, kw_only=True):
     """A FHIR date or dateTime, perhaps partial ("2025-03"): the text as recorded, and the interval that it covers."""
 
     text: str
@@ -19,15 +20,24 @@ class When(Value):
     def day(self) -> date:
         return self.latest.date()
 
+    @property
+    def words(self) -> str:
+        """As exact as it was recorded: "2025", "Mar 2025" or "1 Mar 2025"."""
+        return self.latest.strftime({4: "%Y", 7: "%b %Y"}.get(len(self.text), "%-d %b %Y"))
 
-class Quantity(Value):
+    def apart(self, other: When) -> bool:
+        """Surely on another day."""
+        return self.latest.date() < other.earliest.date() or other.latest.date() < self.earliest.date()
+
+
+class Quantity(Struct, frozen=True, kw_only=True):
     """A number with its UCUM unit."""
 
     value: float
     unit: str
 
 
-class Person(Value):
+class Person(Struct, frozen=True, kw_only=True):
     """The demographics that decisions may use; sex is FHIR's administrative gender."""
 
     id: str
@@ -44,7 +54,7 @@ class Person(Value):
         return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
-class Observed(Value):
+class Observed(Struct, frozen=True, kw_only=True):
     """One usable measurement: `quantity` in the analyte's unit, `reported` as the laboratory gave it."""
 
     analyte: str
@@ -57,7 +67,7 @@ class Observed(Value):
     issued: str = ""
 
 
-class Coded(Value):
+class Coded(Struct, frozen=True, kw_only=True):
     """A statement in codes: what, when, and in which state the record holds it."""
 
     codes: frozenset[Code]
@@ -70,30 +80,30 @@ class Coded(Value):
     encounter: str | None = None
 
 
-class Diagnosis(Coded):
+class Diagnosis(Coded, frozen=True, kw_only=True):
     """A Condition that is neither refuted nor entered in error; `status` is clinicalStatus.
 
     Not `certain`: provisional, differential or unconfirmed, as a rule-out code is.
     """
 
 
-class Drug(Coded):
+class Drug(Coded, frozen=True, kw_only=True):
     """A MedicationRequest, MedicationStatement or MedicationAdministration."""
 
 
-class Treatment(Coded):
+class Treatment(Coded, frozen=True, kw_only=True):
     """A Procedure."""
 
 
-class Stay(Coded):
+class Stay(Coded, frozen=True, kw_only=True):
     """An Encounter; its class is among the codes."""
 
 
-class Order(Coded):
+class Order(Coded, frozen=True, kw_only=True):
     """A ServiceRequest."""
 
 
-class Issue(Value):
+class Issue(Struct, frozen=True, kw_only=True):
     """Something in the record that could not be used: why, and where it stands."""
 
     need: str

@@ -121,11 +121,10 @@ class Reader:
 
     def _outcome(self, found: Any, need: Need, reading: Reading) -> None:
         """A search may carry hints beside its results; only an error stands for the results."""
-        severities = {issue.severity for issue in found.issue or ()}
-        reading.failed = reading.failed or not severities or bool(severities & {"error", "fatal"})
-        reading.issues.append(
-            Issue(need=need.key, reason=f"the server said: {', '.join(sorted(severities)) or 'error'}")
-        )
+        severities = {issue.severity for issue in found.issue or ()} or {"error"}
+        reading.failed = reading.failed or bool(severities & {"error", "fatal"})
+        if worst := severities - {"information", "success"}:
+            reading.issues.append(Issue(need=need.key, reason=f"the server reported: {', '.join(sorted(worst))}"))
 
     # --- Patient -------------------------------------------------------------------------------------------------
     def _person(self, found: shapes.Patient, reading: Reading) -> None:

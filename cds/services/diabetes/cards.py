@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +30,7 @@ _NOT_APPLICABLE = {
     "diagnosed": "Diabetes is already on the record{detail}; this check looks for diabetes that nobody has found.",
     "treated": "On or recently on a glucose-lowering drug{detail}; this check is for people without treatment.",
     "child": "Under 18 years; this check is for adults.",
-    "age-unknown": "No birth date on the record; this check is for adults.",
+    "age-unknown": "No credible birth date on the record; this check is for adults.",
     "deceased": "The record says that this person has died.",
     "pregnant": "Pregnant, or within 12 weeks after; pregnancy has its own tests for diabetes.",
     "hospice": "In hospice care; this check is not made.",
@@ -64,28 +65,31 @@ def sentence(outcome: Outcome, context: PatientContext) -> str:
 def _summary(outcome: Finding | NotEnoughData, context: PatientContext) -> str:
     test = outcome.step.label.removeprefix("Order ") if outcome.step else ""
     consider = f"Consider {test}." if test else "The test is already ordered."
-    chance = f"About {per_hundred(outcome.estimate)} in 100 similar adults" if outcome.estimate else ""
+    chance = (
+        f"{per_hundred(outcome.estimate)} similar adults in a US survey had 6.5 % or more." if outcome.estimate else ""
+    )
     match outcome.rule:
         case "criteria-twice":
-            found = " and ".join(_brief(fact) for fact in _two(outcome))
+            found = " and ".join(brief(fact) for fact in _evidence(outcome))
             return f"{found}: diabetes criteria met twice, no diagnosis recorded."
         case "confirm-hba1c" | "confirm-fasting-glucose":
             confirm = f"Confirm with {test}." if test else "The confirming test is already ordered."
-            return f"{_brief(_evidence(outcome)[0])} reached the diabetes cut-off, no diagnosis recorded. {confirm}"
+            return f"{_newest(outcome)} reached the diabetes cut-off, no diagnosis recorded. {confirm}"
         case "ask-symptoms":
-            return f"{_brief(_evidence(outcome)[0])}. Ask about thirst, passing much urine and weight loss today. {consider}"
+            return f"{_newest(outcome)}. Ask about thirst, passing much urine and weight loss today. {consider}"
         case "hba1c-unreliable":
-            return f"HbA1c on record cannot be relied on here. {consider}"
+            answered = "A recent fasting glucose answers instead."
+            return f"HbA1c on record cannot be relied on here. {consider if outcome.alert else answered}"
         case "prediabetes":
-            return f"{_brief(_evidence(outcome)[0])} is in the prediabetes range. Repeat after 12 months."
+            return f"{_newest(outcome)} is in the prediabetes range. Repeat after 12 months."
         case "prediabetes-retest":
-            return f"{_brief(_evidence(outcome)[0])} was in the prediabetes range, 12 months or more ago. {consider}"
+            return f"{_newest(outcome)} was in the prediabetes range, 12 months or more ago. {consider}"
         case "recently-normal":
-            return f"{_brief(_evidence(outcome)[0])} was normal. Nothing to do."
+            return f"{_newest(outcome)} was normal. Nothing to do."
         case "model-high":
-            return f"{_untested(context)} {chance} in a US survey had 6.5 % or more. {consider}"
+            return f"{_untested(context)} {chance} {consider}"
         case "model-low":
-            return f"{_untested(context)} {chance} in a US survey had 6.5 % or more. No test is suggested."
+            return f"{_untested(context)} {chance} No test is suggested."
         case "screening-due":
             return f"{_untested(context)} Screening for diabetes is due at this age and BMI. {consider}"
         case "abstain":
@@ -98,12 +102,8 @@ def _evidence(outcome: Finding | NotEnoughData) -> tuple[Observed, ...]:
     return outcome.evidence if isinstance(outcome, Finding) else ()
 
 
-def _two(outcome: Finding | NotEnoughData) -> tuple[Observed, ...]:
-    """The newest of two days or of two kinds."""
-    evidence = _evidence(outcome)
-    first = evidence[0]
-    second = next(fact for fact in evidence[1:] if fact.when.day != first.when.day or fact.analyte != first.analyte)
-    return first, second
+def _newest(outcome: Finding | NotEnoughData) -> str:
+    return brief(_evidence(outcome)[0])
 
 
 def _untested(context: PatientContext) -> str:
@@ -111,13 +111,15 @@ def _untested(context: PatientContext) -> str:
     if not last:
         return "No HbA1c on record."
     years = (context.now - last[0].when.latest).days // 365
-    return f"No HbA1c in {years} years." if years > 1 else f"Last HbA1c {last[0].when.day:%b %Y}."
+    return f"No HbA1c in {years} years." if years > 1 else f"Last HbA1c {last[0].when.words}."
 
 
 def per_hundred(estimate: Estimate) -> str:
     """Frequencies before percentages; never "0 in 100"."""
     count = round(estimate.probability * 100)
-    return "fewer than 1" if count == 0 else "more than 99" if count == 100 else str(count)
+    if count in {0, 100}:
+        return "Fewer than 1 in 100" if count == 0 else "More than 99 in 100"
+    return f"About {count} in 100"
 
 
 _TITLES = {
@@ -128,13 +130,14 @@ _TITLES = {
 }
 
 
-def _brief(fact: Observed) -> str:
-    reported = fact.reported
-    return f"{_TITLES[fact.analyte]} {number(reported.value)} {unit(reported.unit)} ({fact.when.day:%-d %b %Y})"
+def brief(fact: Observed) -> str:
+    """Not rounded below two decimals: 6.46 % is not 6.5 %."""
+    value = f"{fact.reported.value:.2f}".rstrip("0").rstrip(".")
+    return f"{_TITLES[fact.analyte]} {value} {unit(fact.reported.unit)} ({fact.when.words})"
 
 
 def number(value: float) -> str:
-    """As measured: up to one decimal, none if it is whole."""
+    """Up to one decimal, none if it is whole."""
     return f"{value:.1f}".removesuffix(".0")
 
 
@@ -165,16 +168,17 @@ def _named(factor: Factor) -> str:
     if factor.quantity is None or factor.when is None:
         return f"{factor.label.lower()} {factor.text} ({points})"
     value = f"{factor.label} {number(factor.quantity.value)} {unit(factor.quantity.unit)}"
-    return f"{value} ({factor.when.day:%-d %b %Y}; {points})"
+    return f"{value} ({factor.when.words}; {points})"
 
 
 def _missing(missing: tuple[Missing, ...]) -> list[str]:
-    named = [item.label + (f" (last {item.last.day:%b %Y})" if item.last else " (never measured)") for item in missing]
-    return (
-        [f"**Would change the answer most:** {named[0]}. Also missing: {', '.join(named[1:]) or 'nothing'}."]
-        if named
-        else []
-    )
+    """The test itself comes first where it would settle the question."""
+    named = [item.label + (f" (last {item.last.words})" if item.last else " (never measured)") for item in missing]
+    if not named:
+        return []
+    if not named[0].startswith(_TITLES["hba1c"]):
+        return [f"**Not known to the model:** {', '.join(named)}."]
+    return [f"**Would change the answer most:** {named[0]}. Also missing: {', '.join(named[1:]) or 'nothing'}."]
 
 
 def _plain(cautions: tuple[str, ...]) -> list[str]:
@@ -182,8 +186,11 @@ def _plain(cautions: tuple[str, ...]) -> list[str]:
 
 
 def escape(text: str) -> str:
-    """Text of the record inside Markdown: never markup."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+!|~" else sign for sign in text)
+    """Text of the record inside Markdown: one line, never markup, never a link."""
+    one_line = " ".join(text.split())
+    return re.sub(
+        r"[\\`*_\[\]<>#|~@&]|:(?=//)|(?<=www)\.", lambda found: f"\\{found[0]}", one_line, flags=re.IGNORECASE
+    )
 
 
 def _oldest(outcome: Finding | NotEnoughData) -> list[str]:
@@ -191,7 +198,7 @@ def _oldest(outcome: Finding | NotEnoughData) -> list[str]:
     if not dated:
         return []
     oldest = min(dated, key=lambda when: when.latest)
-    return [f"Oldest input: {oldest.day:%-d %b %Y}."]
+    return [f"Oldest input: {oldest.words}."]
 
 
 def _signature(estimate: Estimate | None) -> str:

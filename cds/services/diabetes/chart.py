@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from cds.context import PatientContext
-from cds.facts import Coded, Drug, Observed
+from cds.facts import Coded, Drug, Observed, Stay
 from cds.finding import NotApplicable
 from cds.services.diabetes import rules, value_sets
 from cds.services.diabetes.rules import months_before
+from cds.services.diabetes.value_sets import ValueSet
 
-_NOT_TAKEN = {"cancelled", "draft", "entered-in-error"}
+_NOT_TAKEN = {"cancelled", "draft", "entered-in-error", "not-taken", "intended"}
 _TAKEN_NOW = {"active", "on-hold", "unknown", ""}
 _CLOSED = {"finished", "cancelled", "entered-in-error", "planned"}
 _ORDERED = {"draft", "active", "on-hold"}
+_OVER = {"resolved", "inactive", "remission"}
+_GOING_ON = {"active", "recurrence", "relapse", "in-progress", "arrived", "triaged", "onleave"}
+_NO_LONGER = {"revoked", "cancelled", "not-done"}
 
 
 def exclusion(context: PatientContext) -> NotApplicable | None:
@@ -21,7 +25,7 @@ def exclusion(context: PatientContext) -> NotApplicable | None:
     age = context.age
     if context.patient.deceased:
         return NotApplicable(rule="deceased")
-    if age is None:
+    if age is None or age > rules.OLDEST_CREDIBLE_YEARS:
         return NotApplicable(rule="age-unknown")
     if age < rules.ADULT_YEARS:
         return NotApplicable(rule="child")
@@ -49,16 +53,28 @@ def _glucose_lowering(context: PatientContext) -> Drug | None:
 
 
 def _pregnant(context: PatientContext) -> bool:
+    """Now, or up to 12 weeks ago."""
     facts = (*context.diagnoses, *context.treatments)
-    return any(value_sets.PREGNANCY.has(fact) and _pregnancy_counts(fact, context.today) for fact in facts)
+    deliveries = [fact for fact in facts if value_sets.DELIVERY.has(fact)]
+    pregnancies = [fact for fact in facts if value_sets.PREGNANCY.has(fact) and fact not in deliveries]
+    over = [
+        fact.start.day for fact in facts if fact.start and (fact in deliveries or value_sets.NOT_PREGNANT.has(fact))
+    ]
+    if any(fact.start is None and fact.end is None and fact.status not in _OVER for fact in pregnancies):
+        return True
+    ends = [
+        *(fact.end.day if fact.end else fact.start.day for fact in deliveries if fact.start),
+        *(_pregnancy_end(fact, over) for fact in pregnancies if fact.start or fact.end),
+    ]
+    return any(context.today <= end + timedelta(days=rules.AFTER_PREGNANCY_DAYS) for end in ends)
 
 
-def _pregnancy_counts(fact: Coded, today: date) -> bool:
-    """Open entries without a date count; dated ones until 12 weeks after their end, which no pregnancy puts off for ever."""
-    if fact.end is None and fact.start is None:
-        return fact.status not in {"resolved", "inactive", "remission"}
-    ended = fact.end.day if fact.end else fact.start.day + timedelta(days=rules.PREGNANCY_DAYS)  # type: ignore[union-attr]
-    return today <= ended + timedelta(days=rules.AFTER_PREGNANCY_DAYS)
+def _pregnancy_end(fact: Coded, over: list[date]) -> date:
+    """As recorded; else the first day on which it was over; else by its longest course, so that none goes on for ever."""
+    if fact.end or fact.start is None:
+        return fact.end.day if fact.end else date.max
+    start = fact.start.day
+    return min([day for day in over if day >= start] + [start + timedelta(days=rules.PREGNANCY_DAYS)])
 
 
 def _hospice(context: PatientContext) -> bool:
@@ -68,9 +84,11 @@ def _hospice(context: PatientContext) -> bool:
 
 
 def _touches(fact: Coded, since: date) -> bool:
-    """Undated, or dated on or after `since`."""
+    """Undated, still going on, or dated on or after `since`."""
+    if fact.status in _NO_LONGER:
+        return False
     last = fact.end or fact.start
-    return last is None or last.day >= since
+    return last is None or last.day >= since or (fact.end is None and fact.status in _GOING_ON)
 
 
 def _in_hospital(context: PatientContext) -> bool:
@@ -83,10 +101,12 @@ def _in_hospital(context: PatientContext) -> bool:
 def hba1c_unreliable(context: PatientContext, on: date) -> str:
     """Why an HbA1c taken on that day must not be interpreted; "" if it may."""
     facts = (*context.diagnoses, *context.treatments)
-    for lasting in (value_sets.SICKLE_OR_G6PD, value_sets.HAEMODIALYSIS):
-        if lasting.first(facts):
-            return lasting.title
     recent = [fact for fact in facts if _just_before(fact, on)]
+    if value_sets.SICKLE_OR_G6PD.first(facts):
+        return value_sets.SICKLE_OR_G6PD.title
+    open_diagnoses = [diagnosis for diagnosis in context.diagnoses if diagnosis.status not in _OVER]
+    if value_sets.HAEMODIALYSIS.first([*open_diagnoses, *recent]):
+        return value_sets.HAEMODIALYSIS.title
     if value_sets.TRANSFUSION_OR_BLOOD_LOSS.first(recent):
         return value_sets.TRANSFUSION_OR_BLOOD_LOSS.title
     drugs = [drug for drug in context.drugs if drug.status not in _NOT_TAKEN and _just_before(drug, on)]
@@ -95,19 +115,19 @@ def hba1c_unreliable(context: PatientContext, on: date) -> str:
 
 def _just_before(fact: Coded, on: date) -> bool:
     """Within the life of a red cell before that day, or still going on."""
-    if fact.start is None or fact.start.day > on:
+    if fact.start is None or fact.start.earliest.date() > on or fact.status == "not-done":
         return False
-    last = fact.end.day if fact.end else on if fact.status == "active" and isinstance(fact, Drug) else fact.start.day
+    if fact.end is None and (fact.status == "in-progress" or (isinstance(fact, Drug) and fact.status == "active")):
+        return True
+    last = (fact.end or fact.start).day
     return (on - last).days <= rules.RED_CELL_DAYS
 
 
 def hba1c_doubts(context: PatientContext) -> tuple[str, ...]:
     """What makes an HbA1c less certain without forbidding it."""
     doubts = (value_sets.HAEMOGLOBIN_VARIANT, value_sets.CKD_4_5, value_sets.ANAEMIA)
-    active = [
-        diagnosis for diagnosis in context.diagnoses if diagnosis.status not in {"resolved", "inactive", "remission"}
-    ]
-    return tuple(doubt.title for doubt in doubts if doubt.first(active))
+    present = [diagnosis for diagnosis in context.diagnoses if diagnosis.status not in _OVER]
+    return tuple(doubt.title for doubt in doubts if doubt.first(present))
 
 
 def trusted_hba1c(context: PatientContext) -> tuple[Observed, ...]:
@@ -119,17 +139,22 @@ def outpatient(context: PatientContext, *analytes: str) -> tuple[Observed, ...]:
     """Measurements outside hospital and off steroids, newest first."""
     facts = [fact for analyte in analytes for fact in context.all(analyte)]
     kept = [fact for fact in facts if not _taken_in_hospital(context, fact) and not _on_steroid(context, fact.when.day)]
-    return tuple(sorted(kept, key=lambda fact: fact.when.latest, reverse=True))
+    return tuple(sorted(kept, key=lambda fact: fact.when.earliest, reverse=True))
 
 
 def _taken_in_hospital(context: PatientContext, fact: Observed) -> bool:
     stays = [stay for stay in context.stays if value_sets.HOSPITAL.has(stay)]
-    if fact.encounter and any(fact.encounter.endswith(stay.source) for stay in stays):
+    visit = "/".join((fact.encounter or "").partition("/_history/")[0].split("/")[-2:])
+    return any(_during(stay, fact) or (visit and stay.source == visit) for stay in stays)
+
+
+def _during(stay: Stay, fact: Observed) -> bool:
+    """A finished stay without an end counts for its day, one that goes on for every day since."""
+    if stay.start is None or fact.when.latest < stay.start.earliest:
+        return False
+    if stay.end is None and stay.status not in _CLOSED:
         return True
-    return any(
-        stay.start and stay.end and stay.start.earliest <= fact.when.latest and fact.when.earliest <= stay.end.latest
-        for stay in stays
-    )
+    return fact.when.earliest <= (stay.end or stay.start).latest or fact.when.day == (stay.end or stay.start).day
 
 
 def _on_steroid(context: PatientContext, day: date) -> bool:
@@ -137,13 +162,19 @@ def _on_steroid(context: PatientContext, day: date) -> bool:
 
 
 def _covers(drug: Drug, day: date) -> bool:
-    if drug.status in _NOT_TAKEN or drug.start is None or drug.start.day > day:
+    if drug.status in _NOT_TAKEN or drug.start is None or drug.start.earliest.date() > day:
         return False
     if drug.end:
         return day <= drug.end.day
     return drug.status == "active" or day <= drug.start.day + timedelta(days=rules.STEROID_DAYS)
 
 
-def ordered(context: PatientContext, *codes: str) -> bool:
-    """Is a test of one of these LOINC codes ordered and not yet done?"""
-    return any(order.status in _ORDERED and any(code.code in codes for code in order.codes) for order in context.orders)
+def ordered(context: PatientContext, test: ValueSet, *words: str) -> bool:
+    """Is the test ordered, by its code or with all of these words, and not yet done?"""
+    since = months_before(context.today, rules.ORDER_LOOK_BACK_MONTHS)
+    return any(
+        order.status in _ORDERED
+        and (order.start is None or order.start.day >= since)
+        and (test.has(order) or (words and all(word in order.text.lower() for word in words)))
+        for order in context.orders
+    )

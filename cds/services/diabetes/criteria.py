@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from cds.context import PatientContext
 from cds.facts import Observed
 from cds.finding import Finding
@@ -19,17 +21,22 @@ def finding(context: PatientContext) -> Finding | None:
 def _diabetic(context: PatientContext) -> Finding | None:
     hba1c = _reaching(trusted_hba1c(context), rules.DIABETES_HBA1C)
     fasting = _reaching(outpatient(context, "fasting_glucose"), rules.DIABETES_FASTING_GLUCOSE)
-    evidence = (*hba1c, *fasting)
-    if _days(hba1c) > 1 or _days(fasting) > 1 or (hba1c and fasting):
-        return Finding(rule="criteria-twice", alert=True, indicator="warning", evidence=evidence)
+    if two := _two_days(hba1c) or _two_kinds(hba1c, fasting) or _two_days(fasting):
+        return Finding(rule="criteria-twice", alert=True, indicator="warning", evidence=two)
     if hba1c:
-        return Finding(rule="confirm-hba1c", alert=True, indicator="warning", evidence=evidence)
+        return Finding(rule="confirm-hba1c", alert=True, indicator="warning", evidence=hba1c)
     if fasting:
-        return Finding(rule="confirm-fasting-glucose", alert=True, indicator="warning", evidence=evidence)
-    recent = [fact for fact in outpatient(context, "glucose", "fasting_glucose") if rules.within(fact, context.now, 12)]
-    if very_high := _reaching(tuple(recent), rules.RANDOM_GLUCOSE):
-        return Finding(rule="ask-symptoms", alert=True, indicator="warning", evidence=very_high)
+        return Finding(rule="confirm-fasting-glucose", alert=True, indicator="warning", evidence=fasting)
+    if high := very_high_glucose(context):
+        return Finding(rule="ask-symptoms", alert=True, indicator="warning", evidence=high)
     return None
+
+
+def very_high_glucose(context: PatientContext) -> tuple[Observed, ...]:
+    """Newest first; plasma or serum, in any fasting state."""
+    facts = outpatient(context, "glucose", "fasting_glucose")
+    recent = tuple(fact for fact in facts if rules.within(fact, context.now, rules.RANDOM_GLUCOSE_MONTHS))
+    return _reaching(recent, rules.RANDOM_GLUCOSE)
 
 
 def _unreliable(context: PatientContext) -> Finding | None:
@@ -37,8 +44,9 @@ def _unreliable(context: PatientContext) -> Finding | None:
     results = context.all("hba1c")
     if not results or trusted_hba1c(context) or not hba1c_unreliable(context, context.today):
         return None
-    fasting = [fact for fact in context.all("fasting_glucose") if rules.within(fact, context.now, rules.SILENT_MONTHS)]
-    return Finding(rule="hba1c-unreliable", alert=not fasting, evidence=results[:1])
+    facts = outpatient(context, "fasting_glucose")
+    answered = any(rules.younger(fact, context.now, rules.SILENT_MONTHS) for fact in facts)
+    return Finding(rule="hba1c-unreliable", alert=not answered, evidence=results[:1])
 
 
 def _by_newest_hba1c(context: PatientContext) -> Finding | None:
@@ -48,13 +56,13 @@ def _by_newest_hba1c(context: PatientContext) -> Finding | None:
     newest = results[0]
     if rules.reaches(newest, rules.PREDIABETES_HBA1C):
         return _prediabetes(context, newest)
-    if rules.within(newest, context.now, rules.SILENT_MONTHS):
+    if rules.younger(newest, context.now, rules.SILENT_MONTHS):
         return Finding(rule="recently-normal", alert=False, evidence=(newest,))
     return None
 
 
 def _prediabetes(context: PatientContext, newest: Observed) -> Finding:
-    if not rules.within(newest, context.now, rules.RETEST_PREDIABETES_MONTHS):
+    if not rules.younger(newest, context.now, rules.RETEST_PREDIABETES_MONTHS):
         return Finding(rule="prediabetes-retest", alert=True, evidence=(newest,))
     known = value_sets.PREDIABETES.first(context.diagnoses) is not None
     return Finding(rule="prediabetes", alert=not known, evidence=(newest,))
@@ -64,5 +72,11 @@ def _reaching(facts: tuple[Observed, ...], cut_off: dict[str, float]) -> tuple[O
     return tuple(fact for fact in facts if rules.reaches(fact, cut_off))
 
 
-def _days(facts: tuple[Observed, ...]) -> int:
-    return len({fact.when.day for fact in facts})
+def _two_days(facts: tuple[Observed, ...]) -> tuple[Observed, ...]:
+    """The newest pair that was surely not taken on one day: one sample may be reported in two units."""
+    return next(((one, other) for one, other in combinations(facts, 2) if one.when.apart(other.when)), ())
+
+
+def _two_kinds(hba1c: tuple[Observed, ...], fasting: tuple[Observed, ...]) -> tuple[Observed, ...]:
+    """ADA: two different tests above their cut-offs confirm each other, even from one sample."""
+    return (hba1c[0], fasting[0]) if hba1c and fasting else ()

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from cds.context import PatientContext
 from cds.facts import Observed, Quantity
 from cds.finding import Estimate, Factor, Missing
 from cds.services.diabetes import features, rules
 from cds.services.diabetes.chart import outpatient
-from cds.value import Value
 from scoring.explain import points
 from scoring.shelf import Model
 
@@ -21,7 +22,7 @@ _OLDEST_BAND = 100  # the survey's last age band is open
 _BMI_DISAGREES = 0.05  # a BMI further than this from weight and height is replaced by the computed one
 
 
-class Inputs(Value):
+class Inputs(Struct, frozen=True, kw_only=True):
     """What the model may see of this chart: the newest value of each feature inside its look-back."""
 
     row: tuple[float, ...]
@@ -65,12 +66,13 @@ def _fresh(context: PatientContext, key: str, fact: Observed) -> bool:
 
 def _bmi(context: PatientContext) -> tuple[Observed, ...]:
     """The charted BMI, unless newer weight and height contradict it by more than 5 %."""
-    charted, weights, heights = context.all("bmi"), context.all("weight"), context.all("height")
+    charted, weights = context.all("bmi"), context.all("weight")
+    heights = [fact for fact in context.all("height") if _grown_up(context, fact)]
     if not weights or not heights:
         return charted
     weight, height = weights[0], heights[0]
     computed = weight.quantity.value / (height.quantity.value / 100) ** 2
-    if charted and (charted[0].when.latest > weight.when.latest or _agree(charted[0].quantity.value, computed)):
+    if charted and (charted[0].when.earliest > weight.when.latest or _agree(charted[0].quantity.value, computed)):
         return charted
     low, high = next((item.low, item.high) for item in features.FEATURES if item.key == "bmi")
     if not low <= computed <= high:
@@ -80,6 +82,11 @@ def _bmi(context: PatientContext) -> tuple[Observed, ...]:
         analyte="bmi", code=weight.code, quantity=quantity, reported=quantity, when=weight.when, source=weight.source
     )
     return (fact, *charted)
+
+
+def _grown_up(context: PatientContext, fact: Observed) -> bool:
+    """A child's height says nothing about the adult's BMI."""
+    return (context.patient.age(fact.when.day) or 0) >= rules.ADULT_YEARS
 
 
 def _agree(charted: float, computed: float) -> bool:
@@ -139,7 +146,7 @@ def _factor(
         label=_label(feature, fact),
         contribution=contribution,
         points=share,
-        quantity=fact.quantity if fact and number == number else None,
+        quantity=fact.quantity if fact and not math.isnan(number) else None,
         text=person.get(feature.key, "" if fact else "not known"),
         when=fact.when if fact else None,
         source=fact.source if fact else "",
@@ -159,6 +166,10 @@ def _peers(facts: Mapping[str, Any], context: PatientContext) -> tuple[float | N
     for band in facts["peers"]:
         if band["sex"] == context.patient.sex and band["age_low"] <= age <= band["age_high"]:
             noun = "women" if band["sex"] == "female" else "men"
-            ages = f"{band['age_low']} to {band['age_high']}" if band["age_high"] < _OLDEST_BAND else f"{band['age_low']} or older"
+            ages = (
+                f"{band['age_low']} to {band['age_high']}"
+                if band["age_high"] < _OLDEST_BAND
+                else f"{band['age_low']} or older"
+            )
             return band["probability"], f"{noun} aged {ages}"
     return None, ""

@@ -77,7 +77,7 @@ def rationale(guess: Estimate) -> str:
     """Each known factor with value, unit, date and contribution."""
     known = [factor for factor in guess.factors if factor.quantity and factor.when]
     return "; ".join(
-        f"{factor.label} {number(factor.quantity.value)} {unit(factor.quantity.unit)} ({factor.when.day:%Y-%m-%d}), "
+        f"{factor.label} {number(factor.quantity.value)} {unit(factor.quantity.unit)} ({factor.when.text[:10]}), "
         f"{factor.contribution:+.3f} log-odds"
         for factor in known
         if factor.quantity and factor.when

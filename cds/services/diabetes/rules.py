@@ -21,13 +21,15 @@ PREDIABETES_HBA1C = {"%": 5.7, "mmol/mol": 39}
 DIABETES_FASTING_GLUCOSE = {"mg/dL": 126, "mmol/L": 7.0}
 RANDOM_GLUCOSE = {"mg/dL": 200, "mmol/L": 11.1}
 
-ADULT_YEARS = 18
+ADULT_YEARS, OLDEST_CREDIBLE_YEARS = 18, 120
 AFTER_PREGNANCY_DAYS = 84  # 12 weeks
 PREGNANCY_DAYS = 294  # 42 weeks: an unfinished pregnancy entry ends by then
 RED_CELL_DAYS = 120  # the life span of a red cell
 DRUG_LOOK_BACK_MONTHS = 12
 HOSPICE_LOOK_BACK_MONTHS = 12
+ORDER_LOOK_BACK_MONTHS = 12  # an order that nobody followed for longer than this is forgotten
 STEROID_DAYS = 30  # after a prescription that names no end
+RANDOM_GLUCOSE_MONTHS = 12
 RETEST_PREDIABETES_MONTHS = 12
 SILENT_MONTHS = 36
 SCREENING_AGE = (35, 70)
@@ -59,7 +61,8 @@ RULES = (
     Rule(key="child", text="Under 18 years: not asked. The model knows adults only.", source=OURS),
     Rule(
         key="age-unknown",
-        text="No birth date on the record: not asked, since the model knows adults only.",
+        text="No credible birth date on the record (none, or more than 120 years ago): not asked, since the model knows "
+        "adults only.",
         source=OURS,
     ),
     Rule(key="deceased", text="Deceased: not asked.", source=OURS),
@@ -175,5 +178,10 @@ def months_before(day: date, months: int) -> date:
 
 
 def within(fact: Observed, now: datetime, months: int) -> bool:
-    """Measured on or after the day `months` ago."""
-    return fact.when.day >= months_before(now.date(), months)
+    """Surely measured on or after the day `months` ago."""
+    return fact.when.earliest.date() >= months_before(now.date(), months)
+
+
+def younger(fact: Observed, now: datetime, months: int) -> bool:
+    """Not yet `months` old: on the very day a test is due again."""
+    return fact.when.earliest.date() > months_before(now.date(), months)

@@ -95,12 +95,16 @@ class DiabetesRisk(DecisionService):
             step=step,
             estimate=guess,
             missing=found.missing,
-            cautions=_cautions(context, found),
+            cautions=_cautions(context, found, finding),
         )
 
     def _by_model(self, context: PatientContext, found: Inputs, guess: Estimate | None, threshold: float) -> Outcome:
         step = self._step(context)
-        more = {"estimate": guess, "missing": _missing(context, found), "cautions": _cautions(context, found)}
+        more: dict[str, Any] = {
+            "estimate": guess,
+            "missing": _missing(context, found),
+            "cautions": _cautions(context, found),
+        }
         if guess is not None and found.glucose_known:
             high = guess.probability >= threshold
             rule = "model-high" if high else "model-low"
@@ -111,9 +115,10 @@ class DiabetesRisk(DecisionService):
 
     def _step(self, context: PatientContext) -> Step | None:
         """The test to order; None if it is ordered already."""
-        step = ORDER_FASTING_GLUCOSE if chart.hba1c_unreliable(context, context.today) else ORDER_HBA1C
-        analyte = analytes.FASTING_GLUCOSE if step is ORDER_FASTING_GLUCOSE else analytes.HBA1C
-        return None if chart.ordered(context, *(code.code for code in analyte.codes)) else step
+        if chart.hba1c_unreliable(context, context.today):
+            there = chart.ordered(context, value_sets.FASTING_GLUCOSE_TEST, "fasting", "glucose")
+            return None if there else ORDER_FASTING_GLUCOSE
+        return None if chart.ordered(context, value_sets.HBA1C_TEST, "a1c") else ORDER_HBA1C
 
     def cards(self, outcome: Outcome, context: PatientContext) -> list[Card]:
         return cards.cards(outcome, context)
@@ -132,10 +137,9 @@ def _screening_due(context: PatientContext, found: Inputs) -> bool:
     """USPSTF 2021; ADA for the lower BMI in people of Asian descent."""
     low, high = rules.SCREENING_AGE
     bmi = found.observed.get("bmi")
-    asian = value_sets.ASIAN_RACE in context.patient.race_codes
-    enough = rules.SCREENING_BMI_ASIAN if asian else rules.SCREENING_BMI
-    tests = (*context.all("hba1c"), *context.all("fasting_glucose"))
-    tested = any(rules.within(test, context.now, rules.SILENT_MONTHS) for test in tests)
+    enough = rules.SCREENING_BMI_ASIAN if value_sets.asian(context.patient.race_codes) else rules.SCREENING_BMI
+    tests = (*chart.trusted_hba1c(context), *chart.outpatient(context, "fasting_glucose"))
+    tested = any(rules.younger(test, context.now, rules.SILENT_MONTHS) for test in tests)
     return low <= (context.age or 0) <= high and bmi is not None and bmi.quantity.value >= enough and not tested
 
 
@@ -145,7 +149,11 @@ def _missing(context: PatientContext, found: Inputs) -> tuple[Missing, ...]:
     return (Missing(label="HbA1c", last=last), *found.missing)
 
 
+_ISSUES_SAID = 5  # a card is short; the page has all
 _NEED_TITLES = {
+    "hba1c": "HbA1c",
+    "hdl": "HDL cholesterol",
+    "bmi": "BMI",
     "glucose": "Glucose",
     "lipids": "Lipids",
     "vitals": "Vital signs",
@@ -157,12 +165,29 @@ _NEED_TITLES = {
 }
 
 
-def _cautions(context: PatientContext, found: Inputs) -> tuple[str, ...]:
+def _cautions(context: PatientContext, found: Inputs, finding: Finding | None = None) -> tuple[str, ...]:
     """What the reader must know beside the answer."""
     unreliable = chart.hba1c_unreliable(context, context.today)
     said = [f"HbA1c cannot be relied on here ({unreliable})."] if unreliable else []
     said += [f"HbA1c is less certain here ({doubt})." for doubt in chart.hba1c_doubts(context) if not unreliable]
-    said += [f"{_NEED_TITLES.get(key, key)} could not be read from the record." for key in context.unread]
+    if finding and finding.rule != "ask-symptoms" and (high := criteria.very_high_glucose(context)):
+        said.append(f"{cards.brief(high[0])}: ask about thirst, passing much urine and weight loss today.")
     if context.age and context.age > features.OLDEST_AGE:
         said.append(f"The estimate is that of a person of {features.OLDEST_AGE}: the survey names no higher age.")
-    return (*said, *found.cautions)
+    return (*said, *found.cautions, *_unusable(context))
+
+
+def _unusable(context: PatientContext) -> tuple[str, ...]:
+    """What of the record could not be read or used."""
+    unread = [f"{_title(key)} could not be read from the record." for key in context.unread]
+    unused = list(dict.fromkeys(f"{_title(issue.need)}, not all usable: {issue.reason}." for issue in context.issues))
+    more = len(unused) - _ISSUES_SAID
+    return (
+        *unread,
+        *unused[:_ISSUES_SAID],
+        *([f"And {more} more entries that could not be used."] if more > 0 else []),
+    )
+
+
+def _title(key: str) -> str:
+    return _NEED_TITLES.get(key, key.replace("_", " ").capitalize())
