@@ -83,8 +83,13 @@ def _query(resource: Resource) -> str:
 
 def identifying_searches(bundle: Resource) -> list[str]:
     """One search for each of the patient's resources in `bundle`: is it there already?"""
-    asked = (entry["request"] for entry in bundle["entry"] if entry["request"]["url"] != "Device")
-    return [f"{request['url']}?{request['ifNoneExist']}" for request in asked if "ifNoneExist" in request]
+    return [_identified(entry) for entry in bundle["entry"] if entry["request"]["url"] not in {"Device", "Provenance"}]
+
+
+def _identified(entry: Resource) -> str:
+    """`Type?identifier=...`, or `Type` for what has no identifier."""
+    request = entry["request"]
+    return f"{request['url']}?{request['ifNoneExist']}" if "ifNoneExist" in request else str(request["url"])
 
 
 # --- What came back ----------------------------------------------------------------------------------------------
@@ -104,29 +109,27 @@ class _Answer(Shape):
     entry: list[_Entry] = []
 
 
-def references(answer: bytes, *, sent: Resource) -> list[str | None]:
-    """`Type/id` of what stands in the chart now, in the order sent; None where the server does not say (R4 allows it
+def references(answer: bytes, *, sent: Resource) -> list[str]:
+    """`Type/id` of what stands in the chart now, in the order sent.
 
-    for what was there already).
+    For what was there already R4 lets a server answer without an id: there it is the search that identifies it.
     """
     found = _read(answer, _Answer)
     if found.resource_type != "Bundle" or found.type != "transaction-response":
         raise FhirInvalid("the answer to a transaction is not a transaction-response")
     if len(found.entry) != len(sent["entry"]):
         raise FhirInvalid("the transaction-response has not one entry for each entry sent")
-    kinds = [entry["request"]["url"] for entry in sent["entry"]]
-    return [_reference(entry, kind) for entry, kind in zip(found.entry, kinds, strict=True)]
+    both = zip(found.entry, sent["entry"], strict=True)
+    return [_reference(entry, one["request"]["url"]) or _identified(one) for entry, one in both]
 
 
 def _reference(entry: _Entry, kind: str) -> str | None:
     response = entry.response or _Response()
     if not response.status.startswith(("200", "201")):
         raise FhirInvalid(f"{kind} was answered with {response.status[:3] or 'no status'}")
-    if response.location:
-        _, _, after = f"/{response.location}".rpartition(f"/{kind}/")
-        if resource_id := after.partition("/")[0]:
-            return f"{kind}/{resource_id}"
-    return f"{kind}/{entry.resource.id}" if entry.resource and entry.resource.id else None
+    _, _, after = f"/{response.location or ''}".rpartition(f"/{kind}/")
+    resource_id = after.partition("/")[0] or (entry.resource.id if entry.resource else None)
+    return f"{kind}/{resource_id}" if resource_id else None
 
 
 class _Found(Shape):
@@ -137,10 +140,10 @@ class _Searchset(Shape):
     entry: list[_Found] = []
 
 
-def first_match(answer: bytes, *, kind: str) -> str | None:
-    """`Type/id` of what a search found."""
-    matches = (entry.resource for entry in _read(answer, _Searchset).entry if entry.resource)
-    return next((f"{kind}/{match.id}" for match in matches if match.resource_type == kind and match.id), None)
+def found_any(answer: bytes) -> bool:
+    """Did the search find what it looked for?"""
+    kinds = [entry.resource.resource_type for entry in _read(answer, _Searchset).entry if entry.resource]
+    return any(kind != "OperationOutcome" for kind in kinds)
 
 
 def _read(answer: bytes, shape: type[S]) -> S:

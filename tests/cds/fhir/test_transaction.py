@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from cds.errors import FhirInvalid
-from cds.fhir.transaction import essential, first_match, identifying_searches, references, transaction
+from cds.fhir.transaction import essential, found_any, identifying_searches, references, transaction
 from cds.fhir.write import Charted
 from tests.cds.saved import ASSESSMENT_ID, AT, OBSERVATION, RISK
 
@@ -80,11 +80,11 @@ def test_the_place_of_a_new_resource_is_read_from_an_absolute_or_a_relative_loca
     assert references(answer(created(location)), sent=sent) == ["RiskAssessment/7"]
 
 
-def test_what_was_there_already_is_named_by_its_resource_or_not_at_all() -> None:
+def test_what_was_there_already_is_named_by_its_resource_or_by_the_search_that_finds_it() -> None:
     sent, response = essential([RISK]), {"status": "200 OK"}
     resource = {"resourceType": "RiskAssessment", "id": "7"}
     assert references(answer({"response": response, "resource": resource}), sent=sent) == ["RiskAssessment/7"]
-    assert references(answer({"response": response}), sent=sent) == [None]
+    assert references(answer({"response": response}), sent=sent) == identifying_searches(sent)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_an_answer_that_does_not_say_that_all_was_written_is_a_failure(bad: byte
         references(bad, sent=essential([RISK]))
 
 
-def test_a_search_names_what_it_found() -> None:
+def test_a_search_finds_a_resource_and_not_a_remark_about_the_search() -> None:
     outcome = {"resource": {"resourceType": "OperationOutcome"}}
     match = {"resource": {"resourceType": "Observation", "id": "9"}}
-    found = msgspec.json.encode({"resourceType": "Bundle", "entry": [outcome, match]})
-    assert first_match(found, kind="Observation") == "Observation/9"
-    assert first_match(b'{"resourceType":"Bundle"}', kind="Observation") is None
+    assert found_any(msgspec.json.encode({"resourceType": "Bundle", "entry": [outcome, match]}))
+    assert not found_any(msgspec.json.encode({"resourceType": "Bundle", "entry": [outcome]}))
+    assert not found_any(b'{"resourceType":"Bundle"}')
