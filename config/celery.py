@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import Any
 
 from celery import Celery
 
@@ -15,16 +16,16 @@ app.autodiscover_tasks()
 
 
 def start_embedded_worker() -> threading.Thread:
-    """Consume the in-memory queue in a thread of this process; for demo, edge and tests only."""
-    thread = threading.Thread(target=_work, name="embedded-worker", daemon=True)
-    thread.start()
-    return thread
+    """Consume the in-memory queue in a thread of this process; for demo, edge and tests only.
 
-
-def _work() -> None:
+    Returns when the models are loaded, so that the first hook does not wait for an import.
+    """
     from cds.tasks import pick_up_lost, warm_up
 
     warm_up()
     pick_up_lost()
-    alone = {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
-    app.WorkController(pool="solo", concurrency=1, **alone).start()
+    alone: dict[str, Any] = {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
+    worker = app.WorkController(pool="solo", concurrency=1, **alone)
+    thread = threading.Thread(target=worker.start, name="embedded-worker", daemon=True)
+    thread.start()
+    return thread

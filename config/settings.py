@@ -105,7 +105,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
     # A file and not memory, so that the worker's thread sees the same tables in the tests.
-    DATABASES["default"]["TEST"] = {"NAME": str(HOME / "test.sqlite3")}  # type: ignore[typeddict-unknown-key]
+    DATABASES["default"]["TEST"] = {"NAME": str(HOME / "test.sqlite3")}
 else:
     DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 2, "max_size": int(env.number("DATABASE_POOL", 8))}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -72,7 +72,7 @@ def token_response(code: tokens.Claims, chart: OpenChart) -> dict[str, Any]:
         "expires_in": USER_SECONDS,
         "scope": code["scope"],
         "patient": chart.patient,
-        "need_patient_banner": "launch" not in words,  # launched from the chart, the chart shows one
+        "need_patient_banner": True,  # the frame stands beside the chart and can be scrolled away from its banner
     }
     if chart.encounter and {"launch", "launch/encounter"} & set(words):
         answer["encounter"] = chart.encounter

@@ -68,7 +68,7 @@ def test_an_ehr_launch_gives_a_token_with_its_patient() -> None:
     granted = exchange(authorized()["code"])
     body = granted.json()
     assert (granted.status_code, granted.headers["Cache-Control"]) == (200, "no-store")
-    assert (body["patient"], body["encounter"], body["need_patient_banner"]) == ("ada", "ada-visit", False)
+    assert (body["patient"], body["encounter"], body["need_patient_banner"]) == ("ada", "ada-visit", True)
     assert Fhir(body["access_token"]).get("Patient/ada").status_code == 200
 
 
