@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from cds.codes import Code, loinc
-from cds.value import Value
 
 # Units as charts spell them -> UCUM. Anything else is refused, never guessed from the magnitude.
 UNIT_ALIASES: Mapping[str, str] = {
@@ -28,7 +29,7 @@ UNIT_ALIASES: Mapping[str, str] = {
 }
 
 
-class Analyte(Value):
+class Analyte(Struct, frozen=True, kw_only=True):
     """One measured thing; values are held in `unit`, converted from any of `units` by (factor, offset)."""
 
     key: str

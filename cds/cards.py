@@ -5,16 +5,16 @@ from __future__ import annotations
 import uuid
 
 import msgspec
+from msgspec import Struct
 
 from cds.codes import Code
 from cds.finding import Indicator
 from cds.records import OrderRecord
-from cds.value import Value
 
 SUMMARY_LIMIT = 140  # "should be fewer than 140 characters"
 
 
-class Suggestion(Value):
+class Suggestion(Struct, frozen=True, kw_only=True):
     """One step that the EHR can take when the clinician agrees: a draft order."""
 
     label: str
@@ -22,12 +22,12 @@ class Suggestion(Value):
     uuid: str = msgspec.field(default_factory=lambda: str(uuid.uuid4()))
 
 
-class OverrideReason(Value):
+class OverrideReason(Struct, frozen=True, kw_only=True):
     code: Code
     display: str
 
 
-class Card(Value):
+class Card(Struct, frozen=True, kw_only=True):
     """One card; `detail` is GitHub-flavoured Markdown without HTML."""
 
     summary: str

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 import msgspec
+from msgspec import Struct
 
 from cds.facts import Diagnosis, Drug, Issue, Observed, Order, Person, Stay, Treatment
-from cds.value import Value
 
 
-class PatientContext(Value):
+class PatientContext(Struct, frozen=True, kw_only=True):
     """What the record said at `now` (in the EHR's zone). Measurements come newest first, keyed by analyte."""
 
     patient: Person

@@ -53,7 +53,9 @@ def ring(assessment_id: str) -> None:
             event.set()
         return
     with _redis().pipeline() as pipe:
-        pipe.rpush(_key(assessment_id), 1).expire(_key(assessment_id), _TTL_SECONDS).execute()
+        pipe.rpush(_key(assessment_id), 1)
+        pipe.expire(_key(assessment_id), _TTL_SECONDS)
+        pipe.execute()
 
 
 def worker_seen() -> None:

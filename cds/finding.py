@@ -6,15 +6,15 @@ import math
 from typing import Literal
 
 import msgspec
+from msgspec import Struct
 
 from cds.codes import Code
 from cds.facts import Observed, Quantity, When
-from cds.value import Value
 
 Indicator = Literal["info", "warning", "critical"]
 
 
-class Factor(Value):
+class Factor(Struct, frozen=True, kw_only=True):
     """One input of the model: its value with unit, date and source, and its exact SHAP contribution.
 
     `contribution` is in log-odds and adds up; `points` is a share of the probability (a fraction) and is approximate.
@@ -31,7 +31,7 @@ class Factor(Value):
     modifiable: bool = False
 
 
-class Estimate(Value):
+class Estimate(Struct, frozen=True, kw_only=True):
     """A model's probability (a fraction) with its explanation: base + contributions = margin, all in log-odds."""
 
     probability: float
@@ -53,14 +53,14 @@ class Estimate(Value):
             raise ValueError(f"contributions add up to {total}, not to the margin {self.margin}")
 
 
-class Missing(Value):
+class Missing(Struct, frozen=True, kw_only=True):
     """An input that would help: never measured, or last measured too long ago."""
 
     label: str
     last: When | None = None
 
 
-class Step(Value):
+class Step(Struct, frozen=True, kw_only=True):
     """What the clinician could do next: order this test."""
 
     label: str
@@ -68,7 +68,7 @@ class Step(Value):
     display: str
 
 
-class Finding(Value, tag=True):
+class Finding(Struct, frozen=True, kw_only=True, tag=True):
     """The service has something to say; `rule` names which rule spoke, `alert` whether a card is worth showing."""
 
     rule: str
@@ -81,7 +81,7 @@ class Finding(Value, tag=True):
     cautions: tuple[str, ...] = ()
 
 
-class NotEnoughData(Value, tag=True):
+class NotEnoughData(Struct, frozen=True, kw_only=True, tag=True):
     """The question is open; `alert` only where a guideline asks for the test anyway."""
 
     rule: str
@@ -92,7 +92,7 @@ class NotEnoughData(Value, tag=True):
     cautions: tuple[str, ...] = ()
 
 
-class NotApplicable(Value, tag=True):
+class NotApplicable(Struct, frozen=True, kw_only=True, tag=True):
     """The question does not arise; `detail` is what in the record says so."""
 
     rule: str
@@ -100,8 +100,9 @@ class NotApplicable(Value, tag=True):
 
 
 Outcome = Finding | NotEnoughData | NotApplicable
+_decoder: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)
 
 
 def from_json(stored: bytes) -> Outcome:
     """The outcome as it was stored with `msgspec.json.encode`; the tag says which of the three."""
-    return msgspec.json.decode(stored, type=Outcome)
+    return _decoder.decode(stored)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from cds.value import Value
+from msgspec import Struct
 
 
-class PatientIdentity(Value):
+class PatientIdentity(Struct, frozen=True, kw_only=True):
     """`mrn` is the record number and not Patient.id; empty where the record does not name exactly one.
 
     `birth_date` only if it is a full date; `sex` is FHIR's administrative gender; `issuer` the record number's system.

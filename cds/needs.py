@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from msgspec import Struct
+
 from cds.analytes import Analyte
 from cds.codes import BLOOD_PRESSURE_PANELS, Code
-from cds.value import Value
 
 PATIENT_TOKEN = "{{context.patientId}}"  # noqa: S105 -- a CDS Hooks prefetch token, not a secret
 
 
-class Need(Value):
+class Need(Struct, frozen=True, kw_only=True):
     """One read or search. `required`: without it there is no honest answer, so the hook answers 412."""
 
     key: str

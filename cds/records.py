@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from msgspec import Struct
+
 from cds.codes import Code
 from cds.facts import Quantity
 from cds.finding import Factor
-from cds.value import Value
 
 
-class Algorithm(Value):
+class Algorithm(Struct, frozen=True, kw_only=True):
     """What computed the result."""
 
     name: str
@@ -18,7 +19,7 @@ class Algorithm(Value):
     title: str
 
 
-class OrderRecord(Value):
+class OrderRecord(Struct, frozen=True, kw_only=True):
     """A draft order of one test."""
 
     code: Code
@@ -27,7 +28,7 @@ class OrderRecord(Value):
     reason: str
 
 
-class ObservationRecord(Value):
+class ObservationRecord(Struct, frozen=True, kw_only=True):
     """The probability as an observation, in percent."""
 
     identifier: str
@@ -41,7 +42,7 @@ class ObservationRecord(Value):
     note: str = ""
 
 
-class RiskAssessmentRecord(Value):
+class RiskAssessmentRecord(Struct, frozen=True, kw_only=True):
     """A probability (a fraction here; percent in FHIR) of `outcome` at `at`: present disease, not a forecast."""
 
     identifier: str
@@ -56,7 +57,7 @@ class RiskAssessmentRecord(Value):
     rationale: str
 
 
-class ReportRecord(Value):
+class ReportRecord(Struct, frozen=True, kw_only=True):
     """The result as a structured report for the archive; identity is the record number's, not Patient.id's."""
 
     assessment_id: str

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
+from msgspec import Struct
+
 from cds.cards import Card
 from cds.context import PatientContext
 from cds.finding import Outcome
 from cds.needs import Need
 from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
-from cds.value import Value
 from scoring.shelf import Model
 
 Record = RiskAssessmentRecord | ObservationRecord | ReportRecord
 
 
-class Rule(Value):
+class Rule(Struct, frozen=True, kw_only=True):
     """One clinical rule in words that a clinician can review, with its source ("ours" for an engineering choice)."""
 
     key: str
@@ -25,7 +26,7 @@ class Rule(Value):
     source: str
 
 
-class Trend(Value):
+class Trend(Struct, frozen=True, kw_only=True):
     """One panel of the page's "over time": an analyte and its cut-offs, in the analyte's unit."""
 
     analytes: tuple[str, ...]

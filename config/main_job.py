@@ -79,7 +79,7 @@ class MainJob:
     def see_why(self) -> str:
         """The page names the patient, the probability and the factors."""
         text = self.page.text
-        for wanted in ("Lindqvist", " in 100", "mg/dL", "log-odds"):
+        for wanted in ("Lindqvist", " in 100", "mg/dL", "Log-odds"):
             if wanted not in text:
                 raise StepFailed(f"the page does not show {wanted!r}")
         return f"{len(text) // 1024} KB with banner, probability and contributions"

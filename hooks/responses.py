@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from cds.fhir.write import order_as_fhir
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import Http404
@@ -15,6 +14,7 @@ from rest_framework.response import Response
 from cds.cards import Card, OverrideReason, Suggestion
 from cds.codes import OURS
 from cds.errors import CdsError
+from cds.fhir.write import order_as_fhir
 from cds.models import Assessment
 from cds.service import DecisionService
 from scoring.errors import ScoringError

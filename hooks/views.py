@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import time
+from typing import Any
 
 from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cds import audit, registry
+from cds.cards import Card
 from cds.connect import bearer_client
 from cds.errors import BadInput
 from cds.feedback import hear
@@ -20,10 +24,10 @@ from cds.models import Assessment, Ehr, EnabledService
 from cds.present import issue, present
 from cds.service import DecisionService
 from hooks.models import HookCall
-from hooks.parsers import Body
+from hooks.parsers import Body, body
 from hooks.requests import HookRequest, encounter_id, parse, patient_id, user
 from hooks.responses import cards_as_json, service_as_json
-from hooks.trust import Caller
+from hooks.trust import Caller, caller
 
 Stage = EnabledService.Stage
 
@@ -44,50 +48,55 @@ class Call(APIView):
     authentication_classes = (Caller,)
     parser_classes = (Body,)
 
-    def post(self, request: Request, service_id: str) -> Response:
-        started = time.perf_counter()
-        service, ehr = registry.get(service_id), request.auth
-        hook = parse(request.data or b"", service)
-        patient = patient_id(hook)
-        answer, assessment = self._answer(service, ehr, hook, patient)
-        audit.record(
-            "hook",
-            actor=ehr.pseudonym(user(hook)),
-            ehr=ehr,
-            patient_id=patient,
-            subject=str(assessment.id) if assessment else service.id,
-        )
-        HookCall.objects.create(
-            ehr=ehr,
-            service_id=service.id,
-            hook_instance=hook.hook_instance[:64],
-            status=200,
-            answer=assessment.status if assessment else "off",
-            cards=len(answer["cards"]),
-            milliseconds=(time.perf_counter() - started) * 1000,
-            prefetched=len(hook.prefetch or {}),
-        )
-        return Response(answer)
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        self.log = HookCall(received_at=timezone.now())
+        return super().initialize_request(request, *args, **kwargs)
 
-    def _answer(
-        self, service: DecisionService, ehr: Ehr, hook: HookRequest, patient: str
-    ) -> tuple[dict[str, list[object]], Assessment | None]:
-        at = enabled(ehr, service).stage
+    def post(self, request: Request, service_id: str) -> Response:
+        service, self.log.ehr = registry.get(service_id), caller(request)
+        hook = parse(body(request), service)
+        at = enabled(self.log.ehr, service).stage
+        self.log.hook_instance, self.log.prefetched = hook.hook_instance[:64], len(hook.prefetch or {})
         if at == Stage.OFF:
-            return {"cards": []}, None
+            return Response({"cards": []})
+        assessment = self._decide(service, hook, wait=settings.HOOK_WAIT_SECONDS if at == Stage.LIVE else 0)
+        cards = present(assessment) if at == Stage.LIVE else []
+        self._keep(hook, assessment, cards)
+        return Response(cards_as_json(cards, service=service, assessment=assessment))
+
+    def _decide(self, service: DecisionService, hook: HookRequest, *, wait: float) -> Assessment:
+        ehr = self.log.ehr
         context = gather(
             service,
-            patient_id=patient,
+            patient_id=patient_id(hook),
             now=ehr.now(),
             client=_client(ehr, hook),
             prefetch=hook.prefetch,
             encounter_id=encounter_id(hook),
         )
-        wait = settings.HOOK_WAIT_SECONDS if at == Stage.LIVE else 0
-        assessment = decide(service=service, ehr=ehr, context=context, wait=wait)
-        cards = present(assessment) if at == Stage.LIVE else []
-        issue(assessment, cards)
-        return cards_as_json(cards, service=service, assessment=assessment), assessment
+        return decide(service=service, ehr=ehr, context=context, wait=wait)
+
+    def _keep(self, hook: HookRequest, assessment: Assessment, cards: list[Card]) -> None:
+        """Which cards left, and that somebody asked about this patient: both or none."""
+        ehr = self.log.ehr
+        self.log.answer, self.log.cards = assessment.status, len(cards)
+        with transaction.atomic():
+            issue(assessment, cards)
+            audit.record(
+                "hook",
+                actor=ehr.pseudonym(user(hook)),
+                ehr=ehr,
+                patient_id=patient_id(hook),
+                subject=str(assessment.id),
+            )
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Every answer to a known EHR is counted, the failed ones too."""
+        if self.log.ehr_id:
+            self.log.service_id, self.log.status = self.kwargs["service_id"][:100], response.status_code
+            self.log.milliseconds = (timezone.now() - self.log.received_at).total_seconds() * 1000
+            self.log.save()
+        return super().finalize_response(request, response, *args, **kwargs)
 
 
 class FeedbackDoor(APIView):
@@ -97,7 +106,7 @@ class FeedbackDoor(APIView):
     parser_classes = (Body,)
 
     def post(self, request: Request, service_id: str) -> Response:
-        hear(request.data or b"", service=registry.get(service_id), ehr=request.auth)
+        hear(body(request), service=registry.get(service_id), ehr=caller(request))
         return Response(status=200)
 
 

@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 import msgspec
 from django.db import models
 from django.utils import timezone
+from msgspec import Struct
 
 from cds.fields import EncryptedField
 from cds.models import Assessment, Ehr
-from cds.value import Value
 
 LAUNCH_LIVES = timedelta(minutes=10)
 SESSION_LIVES = timedelta(hours=8)  # at most; the EHR's token usually ends it sooner
 ROWS_KEPT = timedelta(days=1)  # after their end, so that an old address still says "open it again from the chart"
 
 
-class Grant(Value):
+class Grant(Struct, frozen=True, kw_only=True):
     """What the EHR granted with the token response; `user` is fhirUser, `actor` a keyed hash of who it is."""
 
     token: str

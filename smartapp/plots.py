@@ -19,7 +19,8 @@ from smartapp.words import Frequency, number, signed, unit
 
 Spec = dict[str, Any]
 _FONT = "system-ui, 'Liberation Sans', Arial, sans-serif"
-_TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 0.99)  # probabilities, on the axis
+# Probabilities on the waterfall's axis; Vega leaves out labels that would touch.
+_TICKS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 _BAR, _ROW = 14, {"wide": 26, "narrow": 38}
 _WIDTH = {"wide": 380, "narrow": 300}
 SIZES = tuple(_WIDTH)
@@ -69,13 +70,13 @@ def waterfall(estimate: Estimate, *, size: str, theme: Theme) -> Spec:
     found = steps(estimate)
     order = ["Starting point", *(step.label for step in found), "This person"]
     narrow = size == "narrow"
-    label = None if narrow else {"title": None, "labelLimit": 260, "ticks": False, "domain": False}
+    label = None if narrow else {"title": None, "labelLimit": 280, "minExtent": 265, "ticks": False, "domain": False}
     y = {"field": "label", "type": "nominal", "sort": None, "scale": {"domain": order}, "axis": label}
     layers = [*_ends(estimate, y, theme), *_bars(found, y, theme)]
     if narrow:
         layers.append(_labels_above(order, y))
     return {
-        "title": "What moves the estimate",
+        "title": {"text": "What moves the estimate", "offset": 18 if narrow else 6},
         "width": _WIDTH[size],
         "height": {"step": _ROW[size]},
         "encoding": {"x": _probability_axis(estimate, found)},
@@ -169,11 +170,11 @@ def measurements(trend: Trend, context: PatientContext) -> list[Observed]:
     return sorted(found, key=lambda fact: fact.when.latest)
 
 
-def over_time(trend: Trend, context: PatientContext, *, theme: Theme) -> Spec:
-    """One panel: every measurement, the cut-offs as labelled lines, each series with its own mark."""
+def over_time(trend: Trend, context: PatientContext, *, titles: Mapping[str, str], theme: Theme) -> Spec:
+    """One panel: every measurement, the cut-offs as labelled lines, each series (named by `titles`) with its own mark."""
     found = measurements(trend, context)
     rows = [
-        {"at": fact.when.day.isoformat(), "value": fact.quantity.value, "series": fact.analyte.replace("_", " ")}
+        {"at": fact.when.day.isoformat(), "value": fact.quantity.value, "series": titles[fact.analyte]}
         for fact in found
     ]
     at = {"field": "at", "type": "temporal", "scale": {"domain": _years(found, context)}}
@@ -204,8 +205,9 @@ def over_time(trend: Trend, context: PatientContext, *, theme: Theme) -> Spec:
     drawn = [{"data": {"values": rows}, **layer} for layer in (line, point, newest)]
     return {
         "title": f"{trend.title} ({unit(trend.unit)})",
-        "width": 280,
-        "height": 110,
+        "width": 190,
+        "height": 100,
+        "padding": {"left": 5, "top": 5, "bottom": 5, "right": 20},
         "layer": [*_cut_offs(trend, theme), *drawn],
     }
 
@@ -215,8 +217,8 @@ def _cut_offs(trend: Trend, theme: Theme) -> list[Spec]:
     y = {"field": "value", "type": "quantitative"}
     rule = {"mark": {"type": "rule", "color": theme.lowers, "strokeDash": [5, 3]}, "encoding": {"y": y}}
     text = {
-        "mark": {"type": "text", "align": "left", "dy": -6, "dx": 2, "fontSize": 11, "color": theme.quiet},
-        "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "text"}},
+        "mark": {"type": "text", "align": "left", "dx": 4, "fontSize": 11, "color": theme.quiet},
+        "encoding": {"x": {"value": "width"}, "y": y, "text": {"field": "text"}},
     }
     return [{"data": {"values": rows}, **layer} for layer in (rule, text)]
 

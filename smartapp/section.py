@@ -125,13 +125,18 @@ class Section:
         found = self.outcome.evidence if isinstance(self.outcome, Finding) else ()
         return [
             Fact(
-                title=fact.analyte.replace("_", " "),
+                title=self.titles[fact.analyte],
                 value=measured(fact.reported),
                 day=day(fact.when),
                 source=fact.source,
             )
             for fact in found
         ]
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """What each measurement is called."""
+        return {analyte.key: analyte.title for need in self.service.needs for analyte in need.analytes}
 
     @cached_property
     def panels(self) -> list[Panel]:

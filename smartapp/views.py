@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from cds.connect import bearer_client
 from cds.identity import PatientIdentity
+from cds.writeback import write_back
 from smartapp import answers, plots, sessions
 from smartapp.banner import age, as_seen, read_patient
 from smartapp.frames import in_frame_of
@@ -72,7 +73,8 @@ def plot(
     if name == "waterfall" and section.estimate:
         spec = plots.waterfall(section.estimate, size=size, theme=colours)
     elif name.isdecimal() and int(name) < len(section.panels):
-        spec = plots.over_time(section.panels[int(name)].trend, section.context, theme=colours)
+        trend = section.panels[int(name)].trend
+        spec = plots.over_time(trend, section.context, titles=section.titles, theme=colours)
     else:
         raise Http404("no such plot")
     response = HttpResponse(plots.svg(spec, colours), content_type="image/svg+xml")
@@ -84,8 +86,6 @@ def plot(
 @stops_plainly
 def save(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) -> HttpResponse:
     """Read the patient again, and write only if it is the one that the clinician saw."""
-    from cds.writeback import write_back
-
     session = sessions.required(request, session_id)
     about = str(assessment_id)
     sessions.require_form_token(request.POST.get("token", ""), session, about, otherwise=Reason.FORM_OVER)

@@ -40,10 +40,11 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
 
     def within_base(self, path: str) -> str:
         """The absolute URL; a leading slash would drop the base path, another origin would be handed the token."""
-        url = urljoin(self.base_uri, path.lstrip("/") if "://" not in path else path)
-        if not url.startswith(self.base_uri) and url.rstrip("/") != self.base_uri.rstrip("/"):
+        base = str(self.base_uri)
+        url = urljoin(base, path.lstrip("/") if "://" not in path else path)
+        if not url.startswith(base) and url.rstrip("/") != base.rstrip("/"):
             raise FhirError("a link that leaves the FHIR base", url=url)
-        return url if path else self.base_uri.rstrip("/")
+        return url if path else base.rstrip("/")
 
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
         headers = {"Accept": FHIR_JSON, **options.pop("headers", {})}

@@ -47,8 +47,8 @@ def charts(paths: Iterable[Path]) -> Iterator[Chart]:
             )
             names |= dict.fromkeys(patients[head.id].names, head.id)
         else:
-            reference = head.subject or head.patient or Reference()
-            owned[reference.reference or ""].append((head.resource_type, raw))
+            owner = head.subject or head.patient or Reference()
+            owned[owner.reference or ""].append((head.resource_type, raw))
     for reference, resources in owned.items():
         chart = patients.get(names.get(reference, reference.rpartition("/")[2]))
         for kind, raw in resources if chart else ():

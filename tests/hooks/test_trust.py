@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+from django.conf import settings
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
@@ -25,7 +26,7 @@ def call(token: str | None, *, path: str = "") -> requests.Response:
 
 
 def signed(**overrides: Any) -> str:
-    return emr.sign(emr.endpoint(SERVICE), **overrides)
+    return emr.sign(overrides.pop("aud", emr.endpoint(SERVICE)), **overrides)
 
 
 def refused(answer: requests.Response) -> bool:
@@ -129,5 +130,5 @@ def _header(token: str) -> dict[str, Any]:
 def _foreign(key: Any, algorithm: str, *, kid: str = "stranger") -> str:
     """Our own claims, signed by somebody else."""
     now = int(time.time())
-    claims = {"iss": emr.addresses.hospital(), "aud": emr.endpoint(SERVICE), "iat": now, "exp": now + 300, "jti": kid}
+    claims = {"iss": settings.DEMO_EHR_URL, "aud": emr.endpoint(SERVICE), "iat": now, "exp": now + 300, "jti": kid}
     return jwt.encode({"alg": algorithm, "kid": kid}, claims, key, algorithms=[algorithm])

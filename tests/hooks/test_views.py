@@ -268,3 +268,8 @@ def test_feedback_for_an_unknown_card_is_kept(hospital: Ehr) -> None:
 
 def test_feedback_that_is_none_is_a_400(hospital: Ehr) -> None:
     assert emr.post(f"{emr.endpoint(SERVICE)}/feedback", {"feedback": [{"card": 1}]}).status_code == 400
+
+
+def test_a_failed_call_is_counted_too(hospital: Ehr) -> None:
+    post(request_body("ada") | {"hook": "order-sign"})
+    assert HookCall.objects.get().status == 400

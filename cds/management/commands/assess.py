@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -49,7 +50,7 @@ class Command(BaseCommand):
         if at is None:
             return timezone.now().astimezone(zone)
         try:
-            moment = timezone.datetime.fromisoformat(at)
+            moment = datetime.fromisoformat(at)
         except ValueError as error:
             raise CommandError("--at is not an ISO 8601 date-time") from error
         return moment if moment.tzinfo else moment.replace(tzinfo=zone)
