@@ -29,4 +29,4 @@ class Body(BaseParser):
 
 def body(request: Request) -> bytes:
     """What `Body` read; Django REST framework puts an empty dict where nothing was sent."""
-    return cast(bytes, request.data) or b""
+    return cast("bytes", request.data) or b""

@@ -49,7 +49,7 @@ class Caller(BaseAuthentication):
 
 def caller(request: Request) -> Ehr:
     """Who signed this request; `Caller` has made sure that there is one."""
-    return cast(Ehr, request.auth)
+    return cast("Ehr", request.auth)
 
 
 def trust(token: str, *, audience: str) -> Ehr:

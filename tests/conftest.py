@@ -32,7 +32,9 @@ def worker(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
             yield
         return
     command = [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "threads", "--concurrency", "2"]
-    process = subprocess.Popen([*command, "--loglevel", "WARNING"], env={**os.environ, "DATABASE_URL": _test_database()})
+    process = subprocess.Popen(
+        [*command, "--loglevel", "WARNING"], env={**os.environ, "DATABASE_URL": _test_database()}
+    )
     try:
         assert current_app.control.ping(timeout=WORKER_SECONDS, limit=1), "the worker process did not start"
         yield

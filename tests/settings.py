@@ -8,6 +8,6 @@ from pathlib import Path
 os.environ.setdefault("DEMO_EHR", "1")
 os.environ.setdefault("BEDSIDE_HOME", str(Path(__file__).resolve().parent.parent / "var" / "test"))
 
-from config.settings import *  # noqa: E402, F403
+from config.settings import *  # noqa: F403
 
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 -- WhiteNoise warns of a missing folder

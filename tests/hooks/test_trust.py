@@ -122,7 +122,7 @@ def test_an_ehr_that_was_switched_off_is_refused(hospital: Ehr) -> None:
 
 
 def _header(token: str) -> dict[str, Any]:
-    head = token.split(".")[0]
+    head = token.split(".", maxsplit=1)[0]
     found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
     return found
 

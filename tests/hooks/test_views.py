@@ -107,7 +107,10 @@ def test_without_prefetch_and_without_a_token_the_answer_is_412(hospital: Ehr) -
 
 def test_a_failed_required_prefetch_without_a_token_is_412(hospital: Ehr) -> None:
     body = request_body("ada", authorized=False)
-    body["prefetch"]["conditions"] = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
+    body["prefetch"]["conditions"] = {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": "exception"}],
+    }
     assert post(body).status_code == 412
 
 
@@ -231,7 +234,9 @@ def test_no_log_line_holds_anything_of_the_patient(hospital: Ehr, caplog: pytest
     body = request_body("ada")
     post(body)
     post(body | {"context": {"patientId": "ada/x"}})
-    ours = [record.getMessage() for record in caplog.records if not record.name.startswith(("urllib3", "django.server"))]
+    ours = [
+        record.getMessage() for record in caplog.records if not record.name.startswith(("urllib3", "django.server"))
+    ]
     token = body["fhirAuthorization"]["access_token"]
     assert not [line for line in ours if "Lindqvist" in line or token in line or "Patient/ada" in line]
 
