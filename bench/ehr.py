@@ -1,0 +1,78 @@
+"""The EHR that calls: its key, the JWKS that it serves, and signed tokens made before they are needed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+
+_LIFE_SECONDS = 3500  # longer than the run; the product accepts up to an hour
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallingEhr:
+    """One registered issuer of ES384 tokens."""
+
+    url: str
+    key: ECKey
+
+    @property
+    def jwks_url(self) -> str:
+        return f"{self.url}/jwks"
+
+    def tokens(self, number: int, *, audience: str) -> list[str]:
+        """Each is good once."""
+        now = int(time.time())
+        header = {"alg": "ES384", "kid": str(self.key.kid), "typ": "JWT", "jku": self.jwks_url}
+        claims = {"iss": self.url, "aud": audience, "iat": now, "exp": now + _LIFE_SECONDS}
+        return [
+            jwt.encode(header, {**claims, "jti": secrets.token_urlsafe(16)}, self.key, algorithms=["ES384"])
+            for _ in range(number)
+        ]
+
+    def register(self) -> None:
+        """As an administrator would, with every service live."""
+        from cds.models import Ehr, EnabledService
+        from cds.registry import all_services
+
+        ehr = Ehr.objects.create(
+            name="Bench",
+            fhir_base=f"{self.url}/fhir",
+            client_id="bedside",
+            hook_issuer=self.url,
+            hook_jwks_url=self.jwks_url,
+            private_network=True,
+        )
+        for service in all_services():
+            EnabledService.objects.create(ehr=ehr, service_id=service.id, stage=EnabledService.Stage.LIVE)
+
+
+@contextmanager
+def calling_ehr() -> Iterator[CallingEhr]:
+    """Serves its public key over loopback HTTP while the block runs."""
+    key = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, auto_kid=True)
+    published = json.dumps(KeySet([key]).as_dict(private=False)).encode()
+
+    class Jwks(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(published)))
+            self.end_headers()
+            self.wfile.write(published)
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Jwks) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield CallingEhr(url=f"http://127.0.0.1:{server.server_port}", key=key)
+        server.shutdown()
