@@ -70,7 +70,7 @@ def _summary(outcome: Finding | NotEnoughData, context: PatientContext) -> str:
     )
     match outcome.rule:
         case "criteria-twice":
-            found = " and ".join(brief(fact) for fact in _evidence(outcome))
+            found = ", ".join(brief(fact) for fact in _evidence(outcome))
             return f"{found}: diabetes criteria met twice, no diagnosis recorded."
         case "confirm-hba1c" | "confirm-fasting-glucose":
             confirm = f"Confirm with {test}." if test else "The confirming test is already ordered."
@@ -131,8 +131,9 @@ _TITLES = {
 
 
 def brief(fact: Observed) -> str:
-    """Not rounded below two decimals: 6.46 % is not 6.5 %."""
-    value = f"{fact.reported.value:.2f}".rstrip("0").rstrip(".")
+    """Not rounded further than a laboratory does: 6.46 % is not 6.5 %."""
+    reported = fact.reported.value
+    value = f"{reported:.{2 if reported < 100 else 1}f}".rstrip("0").rstrip(".")
     return f"{_TITLES[fact.analyte]} {value} {unit(fact.reported.unit)} ({fact.when.words})"
 
 
