@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db import models
 from django.http import HttpRequest
 
 from cds import audit, registry
@@ -48,6 +49,7 @@ class EhrAdmin(admin.ModelAdmin[Ehr]):
     list_display = ("name", "fhir_base", "active")
     list_filter = ("active",)
     inlines = (EnabledServices,)
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     fieldsets = (
         (None, {"fields": ("name", "active", "fhir_base", "private_network", "time_zone", "mrn_system")}),
         ("SMART launch", {"fields": ("client_id", "frame_ancestors")}),

@@ -11,6 +11,7 @@ from cds.models import Ehr
 def in_frame_of(ehr: Ehr | None, response: HttpResponse) -> HttpResponse:
     """Headers of every page of a session. `None`: a page without anything about a patient, for any registered EHR."""
     response["Cache-Control"] = "no-store"
+    response["Referrer-Policy"] = "no-referrer"  # code, state and session id stand in URLs
     response.xframe_options_exempt = True  # frame-ancestors takes its place
     policy = {"frame-ancestors": _ancestors(ehr) or ["'none'"]}
     # The decorator is how django-csp takes a policy for one response; the EHR is known only here, inside the view.

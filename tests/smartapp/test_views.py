@@ -1,11 +1,314 @@
-"""The clinician's page, as the six people's charts make it look."""
+"""The clinician's page, as the six people's charts make it look, and the one button on it."""
 
 from __future__ import annotations
 
+import re
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from cds.models import Assessment, AuditEntry, EnabledService, WriteBack
+from smartapp.demo_ehr import hooks
+from smartapp.demo_ehr.store import chart_store
+from smartapp.models import Grant, SmartSession
+from smartapp.views import LOOKS
 from tests.smartapp.conftest import Browser
 
 
-def test_ada_is_shown_with_her_probability(browser: Browser) -> None:
+def text(response: Any) -> str:
+    return str(response.content.decode())
+
+
+def only_assessment() -> Assessment:
+    return Assessment.objects.get()
+
+
+def change_grant(**changed: Any) -> None:
+    session = SmartSession.objects.get()
+    grant = msgspec.structs.replace(session.grant, **changed)
+    SmartSession.objects.update(encrypted_grant=msgspec.json.encode(grant))
+
+
+# --- What the page says ------------------------------------------------------------------------------------------
+def test_ada_sees_her_probability_three_ways_that_agree(browser: Browser) -> None:
     page = browser.look("ada")
-    assert "No HbA1c on record." in page
-    assert " in 100" in page
+    (count,) = re.findall(r"<strong>(\d+) in 100</strong> <span", page)
+    assert f"About {count} in 100 similar adults" in page
+    assert f"{count}\N{NO-BREAK SPACE}%" in page
+    assert page.count('class="on"') == int(count)
+    assert "Women aged 60 to 69" in page
+
+
+def test_the_table_names_each_factor_with_value_unit_and_date(browser: Browser) -> None:
+    page = browser.look("ada")
+    row = re.search(r"<tr><th scope=\"row\">Glucose.*?</tr>", page, re.DOTALL)
+    assert row is not None
+    assert "121\N{NO-BREAK SPACE}mg/dL" in row[0]
+    assert re.search(r"\d+ \w{3} 20\d\d", row[0])
+    assert "≈ +" in row[0]
+
+
+def test_dara_who_has_diabetes_gets_the_reason_and_no_number(browser: Browser) -> None:
+    page = browser.look("dara")
+    assert "Diabetes is already on the record" in page
+    assert "in 100" not in page
+    assert "Save to chart" not in page
+
+
+def test_emil_is_a_child(browser: Browser) -> None:
+    assert "this check is for adults" in browser.look("emil")
+
+
+def test_chen_is_told_what_is_missing(browser: Browser) -> None:
+    page = browser.look("chen")
+    assert "HbA1c: not on record" in page
+    assert "Glucose: not on record" in page
+
+
+def test_farahs_hba1c_is_shown_as_the_laboratory_reported_it(browser: Browser) -> None:
+    assert "43\N{NO-BREAK SPACE}mmol/mol" in browser.look("farah")
+
+
+def test_the_page_says_what_of_the_record_was_not_used(browser: Browser) -> None:
+    chart_store().create(glucose("ada", value=5, unit="furlong"), author="a test")
+    page = browser.look("ada")
+    assert "unit &#x27;furlong&#x27; not understood" in page
+
+
+def glucose(patient_id: str, *, value: float, unit: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [
+            {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}]}
+        ],
+        "code": {"coding": [{"system": "http://loinc.org", "code": "2345-7"}]},
+        "subject": {"reference": f"Patient/{patient_id}"},
+        "effectiveDateTime": timezone.now().date().isoformat(),
+        "valueQuantity": {"value": value, "unit": unit},
+    }
+
+
+# --- The banner --------------------------------------------------------------------------------------------------
+def test_there_is_a_banner_unless_the_ehr_shows_one(browser: Browser) -> None:
+    address = browser.open("ada")
+    change_grant(need_patient_banner=False)
+    assert "Lindqvist" not in text(browser.client.get(address))
+    change_grant(need_patient_banner=True)
+    page = text(browser.client.get(address))
+    for shown in ("Ada Lindqvist", "61 years", "female", "NG-100461", "Demo hospital"):
+        assert shown in page
+
+
+def test_the_banner_never_reaches_the_database(browser: Browser) -> None:
+    address = browser.open("ada")
+    change_grant(need_patient_banner=True)
+    browser.client.get(address)
+    for row in (*Assessment.objects.all(), *SmartSession.objects.all(), *AuditEntry.objects.all()):
+        assert "Lindqvist" not in repr(vars(row))
+
+
+# --- States ------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def pending(browser: Browser) -> str:
+    """A page whose answer never comes; the address of its section."""
+    browser.look("ada")
+    assessment = only_assessment()
+    Assessment.objects.update(status=Assessment.Status.QUEUED, result=None)
+    session = SmartSession.objects.get()
+    SmartSession.objects.update(shown=assessment)
+    return f"/app/{session.id}/answers/{assessment.id}"
+
+
+def test_a_pending_answer_is_asked_for_every_second(browser: Browser, pending: str) -> None:
+    page = text(browser.client.get(pending.partition("answers")[0]))
+    assert f'hx-get="{pending}?look=1"' in page
+    assert 'hx-trigger="load delay:1s"' in page
+    assert f"{pending}?look=8" in text(browser.client.get(f"{pending}?look=7"))
+
+
+@pytest.mark.parametrize("look", [str(LOOKS), "", "x", "-1", "99999999999"])
+def test_the_asking_ends_with_a_button(browser: Browser, pending: str, look: str) -> None:
+    section = text(browser.client.get(pending, {"look": look}))
+    assert "hx-get" not in section
+    assert "Look again" in section
+
+
+def test_a_failure_says_that_it_is_no_answer(browser: Browser, pending: str) -> None:
+    Assessment.objects.update(status=Assessment.Status.FAILED)
+    assert "this says nothing about the patient" in text(browser.client.get(pending, {"look": "2"}))
+
+
+def test_a_failed_answer_is_tried_again_when_the_page_is(browser: Browser, pending: str) -> None:
+    Assessment.objects.update(status=Assessment.Status.FAILED)
+    assert " in 100" in text(browser.client.get(pending.partition("answers")[0]))
+
+
+def test_required_data_that_cannot_be_had_is_named(browser: Browser) -> None:
+    address = browser.open("ada")
+    scopes = "launch openid patient/Patient.rs patient/Observation.rs"
+    change_grant(token=hooks.bearer("ada", scopes))
+    page = text(browser.client.get(address))
+    assert "<strong>conditions</strong>" in page
+
+
+def test_a_token_that_the_ehr_no_longer_takes_ends_the_session(browser: Browser) -> None:
+    address = browser.open("ada")
+    change_grant(token="stale")
+    ended = browser.client.get(address)
+    assert ended.status_code == 403
+    assert "This session has ended" in text(ended)
+
+
+def test_without_permission_to_read_the_patient_the_page_says_so(browser: Browser) -> None:
+    address = browser.open("ada")
+    change_grant(token=hooks.bearer("ada", "patient/Observation.rs"))
+    assert "No permission to read this chart" in text(browser.client.get(address))
+
+
+def test_a_silent_service_is_never_shown(browser: Browser) -> None:
+    address = browser.open("ada")
+    EnabledService.objects.update(stage=EnabledService.Stage.SILENT)
+    page = text(browser.client.get(address))
+    assert "No check is switched on" in page
+    assert not Assessment.objects.exists()
+
+
+def test_another_patients_answer_cannot_be_had_through_this_session(browser: Browser) -> None:
+    browser.look("bruno")
+    brunos = only_assessment()
+    adas = browser.open("ada")
+    for path in (f"answers/{brunos.id}", f"plots/{brunos.id}/waterfall/wide/light.svg"):
+        assert browser.client.get(f"{adas}{path}").status_code == 403
+    assert browser.client.post(f"{adas}save/{brunos.id}").status_code == 403
+
+
+def test_who_looked_is_in_the_audit_trail(browser: Browser) -> None:
+    browser.look("ada")
+    entry = AuditEntry.objects.get(action="view")
+    assert entry.subject == str(only_assessment().id)
+    assert entry.patient_key == browser.ehr.pseudonym("ada")
+
+
+# --- Plots -------------------------------------------------------------------------------------------------------
+def test_every_image_of_the_page_is_there_and_has_a_text(browser: Browser) -> None:
+    page = browser.look("ada")
+    sources = re.findall(r'(?:src|srcset)="(/app/[^"]+\.svg)"', page)
+    assert len(sources) >= 10
+    for source in sources:
+        image = browser.client.get(source)
+        assert image.status_code == 200, source
+        assert image["Content-Type"] == "image/svg+xml"
+        assert image["Cache-Control"] == "no-store"
+    texts = re.findall(r'<img [^>]*alt="([^"]*)"', page)
+    assert len(texts) == 4
+    assert all(texts)
+
+
+@pytest.mark.parametrize("name", ["waterfall/huge/light", "waterfall/wide/pink", "9/narrow/light", "x/narrow/light"])
+def test_a_plot_that_there_is_not_is_not_found(browser: Browser, name: str) -> None:
+    address = browser.open("ada")
+    browser.client.get(address)
+    assert browser.client.get(f"{address}plots/{only_assessment().id}/{name}.svg").status_code == 404
+
+
+# --- Saving ------------------------------------------------------------------------------------------------------
+def form_of(page: str) -> tuple[str, dict[str, str]]:
+    """The address of the save button, and what the form carries."""
+    (action,) = re.findall(r'<form method="post" action="([^"]+)"', page)
+    return action, dict(re.findall(r'name="(token|seen)" value="([0-9a-f]{64})"', page))
+
+
+def charted(kind: str) -> list[dict[str, Any]]:
+    return [one for one in chart_store().all(kind) if "bedside.dev" in str(one.get("identifier"))]
+
+
+def test_saving_writes_to_chart_and_archive_and_says_so(browser: Browser) -> None:
+    action, form = form_of(browser.look("ada"))
+    saved = browser.client.post(action, form)
+    assert saved.status_code == 303
+    page = text(browser.client.get(saved["Location"]))
+    (written,) = charted("RiskAssessment")
+    assert f"RiskAssessment/{written['id']}" in page
+    assert page.count("<strong>Saved</strong>") == 2
+    assert "<button" not in page
+
+
+def test_pressing_twice_writes_once(browser: Browser) -> None:
+    action, form = form_of(browser.look("ada"))
+    for _ in range(2):
+        assert browser.client.post(action, form).status_code == 303
+    assert len(charted("RiskAssessment")) == 1
+    assert len(charted("Observation")) == 1
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64])
+def test_a_form_that_is_not_from_our_page_saves_nothing(browser: Browser, token: str) -> None:
+    action, form = form_of(browser.look("ada"))
+    assert browser.client.post(action, form | {"token": token}).status_code == 403
+    assert not WriteBack.objects.exists()
+
+
+def test_the_token_of_another_session_saves_nothing(browser: Browser) -> None:
+    _, form = form_of(browser.look("ada"))
+    action, _ = form_of(browser.look("ada"))
+    assert browser.client.post(action, form).status_code == 403
+
+
+def test_a_form_of_ours_without_the_sessions_cookie_saves_nothing(browser: Browser) -> None:
+    action, form = form_of(browser.look("ada"))
+    assert Client(SERVER_NAME="localhost").post(action, form).status_code == 403
+    assert not WriteBack.objects.exists()
+
+
+def test_a_patient_who_changed_meanwhile_is_not_written_to(browser: Browser) -> None:
+    action, form = form_of(browser.look("ada"))
+    patient = chart_store().read("Patient", "ada")
+    chart_store().update({**patient, "birthDate": "1999-01-01"}, author="a test")
+    stopped = browser.client.post(action, form)
+    assert stopped.status_code == 409
+    assert "the patient&#x27;s data has changed" in text(stopped)
+    assert not WriteBack.objects.exists()
+
+
+def test_an_ehr_that_refuses_is_said_so_and_can_be_asked_again(browser: Browser) -> None:
+    action, form = form_of(browser.look("ada"))
+    change_grant(token=hooks.bearer("ada", "patient/*.rs"))
+    page = text(browser.client.get(browser.client.post(action, form)["Location"]))
+    assert "<strong>Not saved:</strong>" in page
+    assert "does not allow it" in page
+    assert "Try to save again" in page
+
+
+def test_without_the_scope_to_write_there_is_no_button(browser: Browser) -> None:
+    address = browser.open("ada")
+    change_grant(scopes=("launch", "patient/Observation.rs"))
+    page = text(browser.client.get(address))
+    assert "<button" not in page
+    assert "did not give Bedside permission to save" in page
+
+
+def test_where_saving_is_switched_off_there_is_no_button(browser: Browser) -> None:
+    EnabledService.objects.update(write_back=EnabledService.WriteBackPolicy.OFF)
+    page = browser.look("ada")
+    assert "<button" not in page
+    assert "switched off" in page
+
+
+def test_saving_by_address_alone_is_not_possible(browser: Browser) -> None:
+    action, _ = form_of(browser.look("ada"))
+    assert browser.client.get(action).status_code == 405
+
+
+def test_an_unknown_assessment_cannot_be_saved(browser: Browser) -> None:
+    action, form = form_of(browser.look("ada"))
+    other = action.replace(action.rpartition("/")[2], str(uuid4()))
+    assert browser.client.post(other, form).status_code == 403
+
+
+def test_a_grant_shows_nothing_of_itself() -> None:
+    assert "secret" not in repr(Grant(token="secret", scopes=(), patient_id="secret", actor=""))

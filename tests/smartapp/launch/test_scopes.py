@@ -1,0 +1,30 @@
+"""We ask for what the services need and for what saving writes, and for nothing else."""
+
+from __future__ import annotations
+
+from cds import registry
+from smartapp.launch.configuration import SmartConfiguration
+from smartapp.launch.scopes import scopes_for
+
+
+def configuration(*capabilities: str) -> SmartConfiguration:
+    return SmartConfiguration(
+        issuer="", jwks_uri="", authorization_endpoint="", token_endpoint="", capabilities=list(capabilities)
+    )
+
+
+def test_every_need_of_every_service_is_asked_for_and_nothing_more() -> None:
+    asked = scopes_for(registry.all_services(), configuration("permission-v2")).split()
+    needed = {f"patient/{need.resource}.rs" for service in registry.all_services() for need in service.needs}
+    assert {scope for scope in asked if scope.endswith(".rs")} == needed
+
+
+def test_nothing_is_read_where_no_service_is_live() -> None:
+    assert scopes_for([], configuration("permission-v2")).count(".rs") == 1  # the patient, for the banner
+
+
+def test_a_server_of_version_1_is_asked_in_its_own_words() -> None:
+    asked = scopes_for(registry.all_services(), configuration("permission-v1"))
+    assert "patient/Observation.read" in asked
+    assert "patient/RiskAssessment.write" in asked
+    assert ".rs" not in asked

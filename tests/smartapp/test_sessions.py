@@ -1,0 +1,48 @@
+"""A session opens for the browser that made it, while it lasts, at an EHR that is switched on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.test import Client
+from django.utils import timezone
+
+from cds.models import Ehr
+from smartapp.models import SmartSession
+from tests.smartapp.conftest import Browser
+
+
+def ended(response: Any) -> bool:
+    return response.status_code == 403 and "This session has ended" in response.content.decode()
+
+
+def test_another_browser_does_not_get_in_by_the_address(browser: Browser) -> None:
+    assert ended(Client(SERVER_NAME="localhost").get(browser.open("ada")))
+
+
+def test_the_cookie_of_one_session_does_not_open_another(browser: Browser) -> None:
+    ada, bruno = browser.open("ada"), browser.open("bruno")
+    cookies = {name: value.value for name, value in browser.client.cookies.items() if "session" in name}
+    names = {path: f"__Host-bedside-session-{path.split('/')[2].replace('-', '')}" for path in (ada, bruno)}
+    browser.client.cookies[names[bruno]] = cookies[names[ada]]
+    assert ended(browser.client.get(bruno))
+
+
+def test_after_its_time_a_session_is_over(browser: Browser) -> None:
+    address = browser.open("ada")
+    SmartSession.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert ended(browser.client.get(address))
+
+
+def test_a_session_ends_when_its_ehr_is_switched_off(browser: Browser) -> None:
+    address = browser.open("ada")
+    Ehr.objects.update(active=False)
+    assert ended(browser.client.get(address))
+
+
+def test_an_address_that_was_never_a_session_says_the_same_inside_the_frame(browser: Browser) -> None:
+    answer = browser.client.get(f"/app/{uuid4()}/")
+    assert ended(answer)
+    assert f"frame-ancestors {browser.ehr.frame_ancestors}" in answer["Content-Security-Policy"]
