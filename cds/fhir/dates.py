@@ -21,6 +21,8 @@ def parse(text: str | None, zone: tzinfo) -> When | None:
         return None
     try:
         if len(text) > _DAY:
+            if text[_DAY] != "T":  # fromisoformat would take any letter
+                return None
             moment = datetime.fromisoformat(text)
             moment = moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
             return When(text=text, earliest=moment, latest=moment)
