@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin, urlsplit
 
 import msgspec
 import requests
@@ -42,7 +42,8 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
         """The absolute URL; a leading slash would drop the base path, another origin would be handed the token."""
         base = str(self.base_uri)
         url = urljoin(base, path.lstrip("/") if "://" not in path else path)
-        if not url.startswith(base) and url.rstrip("/") != base.rstrip("/"):
+        climbs = ".." in unquote(urlsplit(url).path).split("/")  # requests would resolve it on the way out
+        if climbs or (not url.startswith(base) and url.rstrip("/") != base.rstrip("/")):
             raise FhirError("a link that leaves the FHIR base", url=url)
         return url if path else base.rstrip("/")
 

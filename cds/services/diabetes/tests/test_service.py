@@ -13,6 +13,7 @@ from cds.facts import Issue
 from cds.finding import Finding, NotApplicable, NotEnoughData, Outcome, from_json
 from cds.service import DecisionService
 from cds.services.diabetes import rules
+from cds.services.diabetes.service import ORDER_HBA1C
 from cds.services.diabetes.tests.charts import (
     aged,
     chart,
@@ -128,7 +129,7 @@ def test_screening_is_due_where_the_guideline_asks_for_it(ask: Any) -> None:
     found = ask(BODY)
     assert isinstance(found, NotEnoughData)
     assert (found.rule, found.alert) == ("screening-due", True)
-    assert found.step.label == "Order HbA1c"
+    assert found.step == ORDER_HBA1C
 
 
 @pytest.mark.parametrize(
