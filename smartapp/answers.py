@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import dataclass
 
@@ -14,15 +15,18 @@ from cds.flow import decide, enabled
 from cds.gather import gather
 from cds.models import Assessment, Ehr, EnabledService
 from cds.service import DecisionService
+from scoring.errors import ScoringError
 from smartapp.models import SmartSession
 from smartapp.stops import Reason, Stopped
+
+logger = logging.getLogger(__name__)
 
 _NO_ANSWER_COMES = {Assessment.Status.FAILED, Assessment.Status.EXPIRED}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One service's assessment, or what of the record it could not get."""
+    """One service's assessment, or what of the record it could not get; neither: it could not be asked."""
 
     service: DecisionService
     assessment: Assessment | None = None
@@ -42,19 +46,25 @@ def _answer(service: DecisionService, session: SmartSession) -> Answer:
     shown = session.shown
     if shown and shown.service_id == service.id and shown.status not in _NO_ANSWER_COMES:
         return Answer(service=service, assessment=shown)
-    grant = session.grant
     try:
-        context = gather(
-            service,
-            patient_id=grant.patient_id,
-            now=session.ehr.now(),
-            client=bearer_client(session.ehr, grant.token),
-            encounter_id=grant.encounter_id,
-        )
+        return Answer(service=service, assessment=_ask_now(service, session))
     except MissingData as error:
         return Answer(service=service, lacking=error.keys)
-    wait = settings.HOOK_WAIT_SECONDS
-    return Answer(service=service, assessment=decide(service=service, ehr=session.ehr, context=context, wait=wait))
+    except ScoringError as error:
+        logger.error("%s has no model to score with: %s", service.id, error)
+        return Answer(service=service)
+
+
+def _ask_now(service: DecisionService, session: SmartSession) -> Assessment:
+    ehr, grant = session.ehr, session.grant
+    context = gather(
+        service,
+        patient_id=grant.patient_id,
+        now=ehr.now(),
+        client=bearer_client(ehr, grant.token),
+        encounter_id=grant.encounter_id,
+    )
+    return decide(service=service, ehr=ehr, context=context, wait=settings.HOOK_WAIT_SECONDS)
 
 
 def required(session: SmartSession, assessment_id: uuid.UUID) -> Assessment:

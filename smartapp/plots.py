@@ -58,6 +58,7 @@ def _config(theme: Theme) -> Spec:
         "axis": {**text, **axis},
         "title": {"color": theme.ink, "fontSize": 13, "anchor": "start"},
         "text": {"color": theme.ink, "fontSize": 12},
+        "legend": {"labelFontSize": 12, "labelColor": theme.ink},
     }
 
 
@@ -233,4 +234,4 @@ def _years(found: Sequence[Observed], context: PatientContext) -> list[str]:
 def _legend(rows: Sequence[Mapping[str, Any]], theme: Theme) -> Spec | None:
     if len({row["series"] for row in rows}) < 2:
         return None
-    return {"title": None, "orient": "bottom", "labelColor": theme.ink, "symbolFillColor": theme.raises}
+    return {"title": None, "orient": "bottom", "symbolFillColor": theme.raises}

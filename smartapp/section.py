@@ -69,10 +69,10 @@ class Section:
     def state(self) -> str:
         """Which template shows it."""
         if self.assessment is None:
-            return "unreadable"
+            return "unanswered"
         if self.outcome is not None:
             return "answered"
-        return "pending" if self.assessment.status in _UNFINISHED else "failed"
+        return "pending" if self.assessment.status in _UNFINISHED else "unanswered"
 
     @cached_property
     def outcome(self) -> Outcome | None:
@@ -160,7 +160,7 @@ class Section:
     # --- Saving --------------------------------------------------------------------------------------------------
     @cached_property
     def kept(self) -> list[WriteBack]:
-        return list(self.assessment.write_backs.order_by("target")) if self.assessment else []
+        return list(self.assessment.write_backs.order_by("-target")) if self.assessment else []
 
     @property
     def saved(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +14,8 @@ from django.shortcuts import render
 from cds.errors import CdsError, FhirRefused
 from cds.models import Ehr
 from smartapp.frames import in_frame_of
+
+logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
 _NOTHING = "Nothing was read, and nothing was written."
@@ -107,6 +110,11 @@ class Reason(Enum):
         title="Nothing was saved",
         happened="The button did not come from the page that Bedside showed you, or the page was too old.",
     )
+    NOT_SAVED = Words(
+        status=409,
+        title="Nothing was saved",
+        happened="This answer cannot be saved: saving is switched off, or there is no answer yet.",
+    )
     OTHER_PATIENT = Words(
         status=409,
         title="Nothing was saved: the patient's data has changed",
@@ -138,7 +146,8 @@ def stops_plainly(view: View) -> View:
         except FhirRefused as error:
             expired = error.http_status == 401
             return stop_page(request, Stopped(Reason.SESSION_OVER if expired else Reason.NO_PERMISSION))
-        except CdsError:
+        except CdsError as error:
+            logger.warning("a page could not be shown: %s", type(error).__name__)
             return stop_page(request, Stopped(Reason.UNREACHABLE))
 
     return wrapped

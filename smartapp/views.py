@@ -12,14 +12,15 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from cds.connect import bearer_client
+from cds.errors import BadInput
 from cds.identity import PatientIdentity
-from cds.writeback import write_back
+from cds.writeback import WriteBackOff, write_back
 from smartapp import answers, plots, sessions
 from smartapp.banner import age, as_seen, read_patient
 from smartapp.frames import in_frame_of
 from smartapp.models import SmartSession
 from smartapp.section import Section
-from smartapp.stops import Reason, stops_plainly
+from smartapp.stops import Reason, Stopped, stops_plainly
 
 LOOKS = 30  # one a second; then the page stops by itself and offers a button
 
@@ -95,7 +96,10 @@ def save(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) 
     sessions.require_form_token(seen, session, about, as_seen(patient), otherwise=Reason.OTHER_PATIENT)
     grant = session.grant
     client = bearer_client(session.ehr, grant.token)
-    write_back(assessment, client=client, patient=patient, confirmed_by=grant.user)
+    try:
+        write_back(assessment, client=client, patient=patient, confirmed_by=grant.user)
+    except (BadInput, WriteBackOff) as error:
+        raise Stopped(Reason.NOT_SAVED, ehr=session.ehr) from error
     SmartSession.objects.filter(pk=session.pk).update(shown=assessment)
     response = HttpResponseRedirect(
         f"{reverse('page', kwargs={'session_id': session.id})}#save-{assessment.service_id}"

@@ -32,6 +32,10 @@ class Frequency:
         return f"{words.get(self.count, str(self.count))}{_NARROW}%"
 
     @property
+    def dots_in_words(self) -> str:
+        return f"{self.count} of 100 dots are filled."
+
+    @property
     def dots(self) -> list[tuple[int, int, bool]]:
         """Centre and state of each of 100 dots, in four rows of 25."""
         return [(6 + 12 * (index % 25), 6 + 12 * (index // 25), index < self.count) for index in range(100)]
@@ -55,8 +59,9 @@ def measured(quantity: Quantity) -> str:
 
 
 def signed(value: float, *, decimals: int) -> str:
-    """With a real minus sign, so that columns align."""
-    return f"{value:+.{decimals}f}".replace("-", _MINUS)
+    """With a real minus sign, so that columns align; nothing is not signed."""
+    text = f"{value:+.{decimals}f}"
+    return text.replace("-", _MINUS) if float(text) else text[1:]
 
 
 def day(when: When) -> str:

@@ -12,6 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from cds.models import Assessment, AuditEntry, EnabledService, WriteBack
+from scoring import shelf
+from scoring.models import ModelVersion
 from smartapp.demo_ehr import hooks
 from smartapp.demo_ehr.store import chart_store
 from smartapp.models import Grant, SmartSession
@@ -194,6 +196,17 @@ def test_who_looked_is_in_the_audit_trail(browser: Browser) -> None:
     assert entry.patient_key == browser.ehr.pseudonym("ada")
 
 
+def test_a_missing_model_is_a_failure_that_is_said(browser: Browser) -> None:
+    address = browser.open("ada")
+    ModelVersion.objects.update(status=ModelVersion.Status.RETIRED)
+    shelf.forget()
+    assert "this says nothing about the patient" in text(browser.client.get(address))
+
+
+def test_the_page_sets_no_cookie_of_its_own(browser: Browser) -> None:
+    assert not browser.client.get(browser.open("ada")).cookies
+
+
 # --- Plots -------------------------------------------------------------------------------------------------------
 def test_every_image_of_the_page_is_there_and_has_a_text(browser: Browser) -> None:
     page = browser.look("ada")
@@ -279,7 +292,7 @@ def test_an_ehr_that_refuses_is_said_so_and_can_be_asked_again(browser: Browser)
     action, form = form_of(browser.look("ada"))
     change_grant(token=hooks.bearer("ada", "patient/*.rs"))
     page = text(browser.client.get(browser.client.post(action, form)["Location"]))
-    assert "<strong>Not saved:</strong>" in page
+    assert "<strong>Not saved</strong>" in page
     assert "does not allow it" in page
     assert "Try to save again" in page
 
@@ -297,6 +310,14 @@ def test_where_saving_is_switched_off_there_is_no_button(browser: Browser) -> No
     page = browser.look("ada")
     assert "<button" not in page
     assert "switched off" in page
+
+
+def test_an_answer_that_is_not_there_yet_cannot_be_saved(browser: Browser) -> None:
+    action, form = form_of(browser.look("ada"))
+    Assessment.objects.update(status=Assessment.Status.QUEUED, result=None)
+    stopped = browser.client.post(action, form)
+    assert stopped.status_code == 409
+    assert "there is no answer yet" in text(stopped)
 
 
 def test_saving_by_address_alone_is_not_possible(browser: Browser) -> None:
