@@ -6,9 +6,9 @@ beyond its plausible limits is missing, not clipped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
@@ -70,22 +70,20 @@ class Reader:
     def read(self, need: Need, raw: bytes | msgspec.Raw) -> Reading:
         """One resource or one Bundle. Never raises for content: what cannot be used becomes an issue."""
         reading = Reading()
-        wanted = _analytes(need)
+        read_one = self._reading_of(need)
         for resource in self._resources(need, raw, reading):
-            kind = resource.resource_type
-            if kind == "OperationOutcome":
-                self._outcome(resource, need, reading)
-            elif kind != need.resource:
-                continue  # an included resource of another type
-            elif kind == "Patient":
-                self._person(resource, reading)
-            elif kind == "Observation" and wanted:
-                self._observation(resource, wanted, need, reading)
-            elif kind == "Observation":
-                self._coded_observation(resource, need, reading)
-            else:
-                self._statement(resource, need, reading)
+            if resource.resource_type == need.resource:
+                read_one(resource, need, reading)
+            elif resource.resource_type == "OperationOutcome":
+                self._outcome(resource, need, reading)  # any other type was included by the search
         return reading
+
+    def _reading_of(self, need: Need) -> Callable[[Any, Need, Reading], None]:
+        if need.resource == "Patient":
+            return self._person
+        if need.resource != "Observation":
+            return self._statement
+        return partial(self._observation, _analytes(need)) if need.analytes else self._coded_observation
 
     def _resources(self, need: Need, raw: bytes | msgspec.Raw, reading: Reading) -> Iterable[Any]:
         """All at once where every entry has the right shape, one by one where one has not."""
@@ -127,7 +125,7 @@ class Reader:
             reading.issues.append(Issue(need=need.key, reason=f"the server reported: {', '.join(sorted(worst))}"))
 
     # --- Patient -------------------------------------------------------------------------------------------------
-    def _person(self, found: shapes.Patient, reading: Reading) -> None:
+    def _person(self, found: shapes.Patient, _need: Need, reading: Reading) -> None:
         reading.person = Person(
             id=found.id or "",
             birth_date=parse(found.birth_date, self.zone),
@@ -137,12 +135,14 @@ class Reader:
         )
 
     # --- Observation ---------------------------------------------------------------------------------------------
-    def _observation(self, found: shapes.Observation, wanted: Wanted, need: Need, reading: Reading) -> None:
+    def _observation(self, wanted: Wanted, found: shapes.Observation, need: Need, reading: Reading) -> None:
         """The Observation itself, unless it is a mere panel, and each of its components. Code first: most are not asked for."""
         hit = _match(found.code, wanted)
         if hit is not None and (found.value_quantity is not None or found.component is None):
             self._measured(found, hit, found.value_quantity, need, reading)
-        for part in found.component or ():
+        if found.component is None:
+            return
+        for part in found.component:
             hit = _match(part.code, wanted)
             if hit is not None:
                 self._measured(found, hit, part.value_quantity, need, reading)

@@ -36,7 +36,14 @@ _NOT_APPLICABLE = {
     "hospice": "In hospice care; this check is not made.",
     "in-hospital": "In hospital now; acute illness raises glucose, so this check waits.",
 }
-_RAISE, _LOWER = 3, 2  # how many reasons a card names
+_RAISE, _LOWER, _ISSUES = 3, 2, 5  # how many reasons, and how many unusable entries, a card names
+_NAMES = {
+    "hba1c": "HbA1c",
+    "hdl": "HDL cholesterol",
+    "bmi": "BMI",
+    "vitals": "Vital signs",
+    "pregnancy": "Pregnancy status",
+}
 
 
 def cards(outcome: Outcome, context: PatientContext) -> list[Card]:
@@ -47,7 +54,7 @@ def cards(outcome: Outcome, context: PatientContext) -> list[Card]:
         Card(
             summary=_summary(outcome, context),
             indicator=outcome.indicator if isinstance(outcome, Finding) else "info",
-            detail=_detail(outcome),
+            detail=_detail(outcome, context),
             suggestions=_suggestions(outcome, context),
             override_reasons=OVERRIDE_REASONS,
         )
@@ -148,8 +155,9 @@ def unit(ucum: str) -> str:
 
 
 # --- The card's detail, in Markdown ------------------------------------------------------------------------------
-def _detail(outcome: Finding | NotEnoughData) -> str:
-    parts = [*_reasons(outcome.estimate), *_missing(outcome.missing), *_plain(outcome.cautions), *_oldest(outcome)]
+def _detail(outcome: Finding | NotEnoughData, context: PatientContext) -> str:
+    doubts = _plain((*outcome.cautions, *_unused(context)))
+    parts = [*_reasons(outcome.estimate), *_missing(outcome.missing), *doubts, *_oldest(outcome)]
     return "\n\n".join([*parts, _signature(outcome.estimate)])
 
 
@@ -180,6 +188,18 @@ def _missing(missing: tuple[Missing, ...]) -> list[str]:
     if not named[0].startswith(_TITLES["hba1c"]):
         return [f"**Not known to the model:** {', '.join(named)}."]
     return [f"**Would change the answer most:** {named[0]}. Also missing: {', '.join(named[1:]) or 'nothing'}."]
+
+
+def _unused(context: PatientContext) -> tuple[str, ...]:
+    """What of the record could not be used: the card is short, the page names every entry."""
+    said = list(dict.fromkeys(f"{title(issue.need)}, not all usable: {issue.reason}." for issue in context.issues))
+    more = len(said) - _ISSUES
+    return (*said[:_ISSUES], *([f"And {more} more entries that could not be used."] if more > 0 else []))
+
+
+def title(need: str) -> str:
+    """A need or an analyte, as the sentences name it."""
+    return _NAMES.get(need, need.replace("_", " ").capitalize())
 
 
 def _plain(cautions: tuple[str, ...]) -> list[str]:

@@ -149,22 +149,6 @@ def _missing(context: PatientContext, found: Inputs) -> tuple[Missing, ...]:
     return (Missing(label="HbA1c", last=last), *found.missing)
 
 
-_ISSUES_SAID = 5  # a card is short; the page has all
-_NEED_TITLES = {
-    "hba1c": "HbA1c",
-    "hdl": "HDL cholesterol",
-    "bmi": "BMI",
-    "glucose": "Glucose",
-    "lipids": "Lipids",
-    "vitals": "Vital signs",
-    "pregnancy": "Pregnancy status",
-    "medications": "Medications",
-    "orders": "Orders",
-    "procedures": "Procedures",
-    "encounters": "Encounters",
-}
-
-
 def _cautions(context: PatientContext, found: Inputs, finding: Finding | None = None) -> tuple[str, ...]:
     """What the reader must know beside the answer."""
     unreliable = chart.hba1c_unreliable(context, context.today)
@@ -174,20 +158,5 @@ def _cautions(context: PatientContext, found: Inputs, finding: Finding | None = 
         said.append(f"{cards.brief(high[0])}: ask about thirst, passing much urine and weight loss today.")
     if context.age and context.age > features.OLDEST_AGE:
         said.append(f"The estimate is that of a person of {features.OLDEST_AGE}: the survey names no higher age.")
-    return (*said, *found.cautions, *_unusable(context))
-
-
-def _unusable(context: PatientContext) -> tuple[str, ...]:
-    """What of the record could not be read or used."""
-    unread = [f"{_title(key)} could not be read from the record." for key in context.unread]
-    unused = list(dict.fromkeys(f"{_title(issue.need)}, not all usable: {issue.reason}." for issue in context.issues))
-    more = len(unused) - _ISSUES_SAID
-    return (
-        *unread,
-        *unused[:_ISSUES_SAID],
-        *([f"And {more} more entries that could not be used."] if more > 0 else []),
-    )
-
-
-def _title(key: str) -> str:
-    return _NEED_TITLES.get(key, key.replace("_", " ").capitalize())
+    said += [f"{cards.title(key)} could not be read from the record." for key in context.unread]
+    return (*said, *found.cautions)

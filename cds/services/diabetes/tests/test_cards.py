@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cds.cards import SUMMARY_LIMIT, Card
 from cds.codes import FASTING_GLUCOSE_ORDER, HBA1C_ORDER
+from cds.facts import Issue
 from cds.finding import Estimate, Finding, Missing, NotApplicable, NotEnoughData, Step
 from cds.services.diabetes import cards, rules
 from cds.services.diabetes.estimate import estimate, inputs
@@ -169,6 +170,20 @@ def test_what_is_missing_says_since_when() -> None:
 def test_beside_a_criterion_only_the_model_misses_something() -> None:
     card = one(Finding(rule="prediabetes", alert=True, evidence=(LONGEST_HBA1C,), missing=(Missing(label="Waist"),)))
     assert "**Not known to the model:** Waist (never measured)." in card.detail
+
+
+def test_what_could_not_be_used_is_said_once() -> None:
+    issues = tuple(Issue(need="lipids", reason="HDL cholesterol: no unit", source=f"Observation/{n}") for n in range(9))
+    detail = one(NotEnoughData(rule="screening-due", alert=True, missing=()), chart(issues=issues)).detail
+    assert detail.count("Lipids, not all usable: HDL cholesterol: no unit.") == 1
+
+
+def test_many_different_troubles_are_counted() -> None:
+    issues = tuple(Issue(need="vitals", reason=f"trouble {n}") for n in range(9))
+    detail = one(NotEnoughData(rule="screening-due", alert=True, missing=()), chart(issues=issues)).detail
+    assert "Vital signs, not all usable: trouble 4." in detail
+    assert "trouble 5" not in detail
+    assert "And 4 more entries that could not be used." in detail
 
 
 def test_the_detail_says_that_software_made_it(answered: Estimate) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from cds import registry
 from cds.codes import CPT, ICD10CM, SNOMED
-from cds.facts import Issue
 from cds.finding import Finding, NotApplicable, NotEnoughData, Outcome, from_json
 from cds.service import DecisionService
 from cds.services.diabetes import rules
@@ -221,16 +220,6 @@ def test_what_could_not_be_read_is_said(need: str, said: str, ask: Any, service:
     found = ask(glucose(150), BODY, unread=(need,))
     assert f"{said} could not be read from the record." in found.cautions
     assert f"{said} could not be read from the record." in service.cards(found, context)[0].detail
-
-
-def test_what_could_not_be_used_is_said_once(ask: Any) -> None:
-    issues = tuple(Issue(need="lipids", reason="HDL cholesterol: no unit", source=f"Observation/{n}") for n in range(9))
-    assert ask(glucose(150), issues=issues).cautions == ("Lipids, not all usable: HDL cholesterol: no unit.",)
-
-
-def test_many_different_troubles_are_counted(ask: Any) -> None:
-    issues = tuple(Issue(need="vitals", reason=f"trouble {n}") for n in range(9))
-    assert ask(glucose(150), issues=issues).cautions[-1] == "And 4 more entries that could not be used."
 
 
 def test_a_doubtful_hba1c_is_said(ask: Any) -> None:
