@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import Any
 
 from celery import Celery
@@ -29,3 +30,12 @@ def start_embedded_worker() -> threading.Thread:
     thread = threading.Thread(target=worker.start, name="embedded-worker", daemon=True)
     thread.start()
     return thread
+
+
+def worker_answers(within_seconds: float) -> bool:
+    """Ask until a worker process answers: a ping that is sent before it listens is lost."""
+    deadline = time.monotonic() + within_seconds
+    while time.monotonic() < deadline:
+        if app.control.ping(timeout=1.0, limit=1):
+            return True
+    return False

@@ -14,10 +14,10 @@ from wsgiref.types import WSGIApplication
 
 import pydicom
 import requests
-from celery import current_app
 from django.conf import settings
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
+from config.celery import worker_answers
 from smartapp.demo_ehr import hooks as hospital
 
 PATIENT, SERVICE = "ada", "diabetes-risk"
@@ -144,7 +144,7 @@ def serving() -> Iterator[None]:
     """Web and worker in this process: the demo hospital's keys live in its memory."""
     from config.wsgi import application
 
-    if not settings.EMBEDDED and not current_app.control.ping(timeout=START_SECONDS, limit=1):
+    if not settings.EMBEDDED and not worker_answers(START_SECONDS):
         raise StepFailed("no worker answers")
     server = _server(application)
     threading.Thread(target=server.serve_forever, daemon=True).start()

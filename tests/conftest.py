@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from celery import current_app
 from django.core.cache import cache
 from django.db import connection
 from pytest_django import DjangoDbBlocker, Settings
 from pytest_django.live_server_helper import LiveServer
 
 from cds.models import Ehr
-from config.celery import start_embedded_worker
+from config.celery import start_embedded_worker, worker_answers
 from config.demo import connect_demo_ehr
 from smartapp.demo_ehr.store import chart_store
 
@@ -36,7 +35,7 @@ def worker(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
         [*command, "--loglevel", "WARNING"], env={**os.environ, "DATABASE_URL": _test_database()}
     )
     try:
-        assert current_app.control.ping(timeout=WORKER_SECONDS, limit=1), "the worker process did not start"
+        assert worker_answers(WORKER_SECONDS), "the worker process did not start"
         yield
     finally:
         process.terminate()
