@@ -7,7 +7,7 @@ import logging
 import msgspec
 
 from cds.connect import bearer_client
-from cds.errors import FhirError
+from cds.errors import FhirError, FhirInvalid
 from cds.fhir.client import FhirServer
 from cds.fhir.identity import identity
 from cds.identity import PatientIdentity
@@ -31,7 +31,11 @@ class _Person(msgspec.Struct):
 def read_patient(session: SmartSession) -> PatientIdentity:
     """The patient of this session's token, and of no other source."""
     grant = session.grant
-    found = bearer_client(session.ehr, grant.token).request_json(f"Patient/{grant.patient_id}")
+    url = f"Patient/{grant.patient_id}"
+    try:
+        found = bearer_client(session.ehr, grant.token).request_json(url)
+    except msgspec.DecodeError as error:
+        raise FhirInvalid("the answer to a read of the Patient is not JSON", url=session.ehr.fhir_base) from error
     patient = identity(found, mrn_system=session.ehr.mrn_system)
     if patient.id != grant.patient_id:
         raise Stopped(Reason.NO_PATIENT, ehr=session.ehr)

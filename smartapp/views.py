@@ -57,7 +57,7 @@ def part(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) 
         shown = _section(answer, session, read_patient(session))
     else:
         shown = {"section": section, "stops": looks >= LOOKS}
-    return in_frame_of(session.ehr, render(request, "smartapp/section.html", {"session": session, **shown}))
+    return in_frame_of(session.ehr, render(request, "smartapp/part.html", shown))
 
 
 @require_GET

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from django.core.cache import cache
 from django.test import Client
 
 from cds.models import Ehr
 from smartapp.demo_ehr.context import launch_token
+from tests.smartapp.stranger import Hospital
 
 
 @dataclass
@@ -49,3 +53,29 @@ class Browser:
 @pytest.fixture
 def browser(hospital: Ehr) -> Browser:
     return Browser(hospital)
+
+
+@pytest.fixture
+def stranger() -> Iterator[Hospital]:
+    """A hospital on the network that nobody has registered."""
+    cache.clear()
+    with Hospital() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def other_ehr(stranger: Hospital, db: None) -> Ehr:
+    """The same hospital, registered."""
+    return Ehr.objects.create(
+        name="Other hospital",
+        fhir_base=f"{stranger.url}/fhir",
+        client_id="bedside",
+        hook_issuer=stranger.url,
+        hook_jwks_url=f"{stranger.url}/jwks",
+        frame_ancestors=stranger.url,
+        private_network=True,
+    )

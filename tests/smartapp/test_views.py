@@ -133,6 +133,15 @@ def test_a_pending_answer_is_asked_for_every_second(browser: Browser, pending: s
     assert f"{pending}?look=8" in text(browser.client.get(f"{pending}?look=7"))
 
 
+def test_an_answer_that_arrives_is_read_out(browser: Browser) -> None:
+    page = browser.look("ada")
+    assert 'id="news-diabetes-risk" role="status"></p>' in page
+    session = SmartSession.objects.get()
+    arrived = text(browser.client.get(f"/app/{session.id}/answers/{only_assessment().id}", {"look": "1"}))
+    assert re.search(r'role="status" hx-swap-oob="true">No HbA1c on record\.', arrived)
+    assert "Save to chart" in arrived
+
+
 @pytest.mark.parametrize("look", [str(LOOKS), "", "x", "-1", "99999999999"])
 def test_the_asking_ends_with_a_button(browser: Browser, pending: str, look: str) -> None:
     section = text(browser.client.get(pending, {"look": look}))

@@ -7,7 +7,7 @@ import pytest
 from cds.errors import FhirInvalid
 from cds.models import Ehr
 from smartapp.launch.configuration import configuration_of
-from tests.smartapp.launch.conftest import Hospital
+from tests.smartapp.stranger import Hospital
 
 
 def test_it_is_fetched_below_the_fhir_base_and_kept_for_a_while(other_ehr: Ehr, stranger: Hospital) -> None:

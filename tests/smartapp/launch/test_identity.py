@@ -16,7 +16,7 @@ from cds.errors import Refused
 from cds.models import Ehr
 from smartapp.launch.configuration import configuration_of
 from smartapp.launch.identity import Identity, identify
-from tests.smartapp.launch.conftest import Hospital
+from tests.smartapp.stranger import Hospital
 
 NONCE = "n-once"
 

@@ -16,7 +16,7 @@ from cds.models import Assessment, AuditEntry, Ehr
 from smartapp.demo_ehr import hooks
 from smartapp.models import Launch, SmartSession
 from tests.smartapp.conftest import Browser
-from tests.smartapp.launch.conftest import Hospital
+from tests.smartapp.stranger import Hospital
 
 
 def query_of(response: Any) -> dict[str, str]:
