@@ -165,7 +165,8 @@ def _reasons(estimate: Estimate | None) -> list[str]:
     if estimate is None:
         return []
     known = [factor for factor in estimate.factors if factor.quantity or factor.key in {"age", "sex"}]
-    ranked = sorted(known, key=lambda factor: -abs(factor.contribution))
+    telling = [factor for factor in known if abs(factor.contribution) >= _TELLING]
+    ranked = sorted(telling, key=lambda factor: -abs(factor.contribution))
     raising = [_named(factor) for factor in ranked if factor.contribution > 0][:_RAISE]
     lowering = [_named(factor) for factor in ranked if factor.contribution < 0][:_LOWER]
     said = [f"**Raises the estimate:** {', '.join(raising)}"] if raising else []
@@ -173,7 +174,7 @@ def _reasons(estimate: Estimate | None) -> list[str]:
 
 
 def _named(factor: Factor) -> str:
-    points = f"{factor.points * 100:+.0f} points approx., {factor.contribution:+.2f} log-odds"
+    points = f"about {factor.points * 100:+.1f} points, {factor.contribution:+.2f} log-odds"
     if factor.quantity is None or factor.when is None:
         return f"{factor.label.lower()} {factor.text} ({points})"
     value = f"{factor.label} {number(factor.quantity.value)} {unit(factor.quantity.unit)}"
@@ -187,7 +188,8 @@ def _missing(missing: tuple[Missing, ...]) -> list[str]:
         return []
     if not named[0].startswith(_TITLES["hba1c"]):
         return [f"**Not known to the model:** {', '.join(named)}."]
-    return [f"**Would change the answer most:** {named[0]}. Also missing: {', '.join(named[1:]) or 'nothing'}."]
+    also = f" Also missing: {', '.join(named[1:])}." if named[1:] else ""
+    return [f"**Would change the answer most:** {named[0]}.{also}"]
 
 
 def _unused(context: PatientContext) -> tuple[str, ...]:

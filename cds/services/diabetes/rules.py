@@ -68,10 +68,11 @@ RULES = (
     Rule(key="deceased", text="Deceased: not asked.", source=OURS),
     Rule(
         key="pregnant",
-        text="Pregnant, or up to 12 weeks after: not asked; pregnancy has its own tests and cut-offs.",
+        text="Pregnant, or up to 12 weeks after: not asked; pregnancy has its own tests and cut-offs. A pregnancy that "
+        "nobody closed ends with a delivery, a later 'not pregnant', or after 42 weeks.",
         source=ADA,
     ),
-    Rule(key="hospice", text="Hospice care within 12 months: not asked.", source=OURS),
+    Rule(key="hospice", text="Hospice care now or within 12 months: not asked.", source=OURS),
     Rule(
         key="in-hospital",
         text="The encounter is inpatient, acute, emergency or observation: not asked; acute illness raises glucose.",
@@ -80,7 +81,8 @@ RULES = (
     Rule(
         key="hba1c-unreliable",
         text="HbA1c is not interpreted in sickle-cell disease, G6PD deficiency or haemodialysis, nor within 120 days "
-        "after a transfusion, blood loss or erythropoietin: fasting plasma glucose is suggested instead.",
+        "after a transfusion, blood loss or erythropoietin: fasting plasma glucose is suggested instead. A single "
+        "dialysis counts for 120 days, dialysis on the problem list as long as it stands there.",
         source=ADA,
     ),
     Rule(
@@ -93,7 +95,8 @@ RULES = (
         key="criteria-twice",
         text="HbA1c of 6.5 % (48 mmol/mol) or more on two days ever, or once with a fasting plasma glucose of "
         "126 mg/dL (7.0 mmol/L) or more, or such a fasting glucose on two days: criteria met twice, no diagnosis "
-        "recorded. No order. A newer, lower value never hides it.",
+        "recorded. No order. A newer, lower value never hides it. Two results of one day count once; a partial date "
+        "that may be the same day is taken for the same day.",
         source=ADA,
     ),
     Rule(
@@ -145,7 +148,14 @@ RULES = (
     Rule(
         key="look-back",
         text="The model sees the newest glucose, BMI, waist and pressure of 12 months, lipids of 36. Glucose from "
-        "hospital stays, emergency visits and steroid treatment is left out.",
+        "hospital stays, emergency visits and steroid treatment is left out; steroids on the skin, in the eye or nose "
+        "do not matter. A BMI that is missing, or off by more than 5 %, is computed from weight and adult height.",
+        source=OURS,
+    ),
+    Rule(
+        key="already-ordered",
+        text="A test that was ordered in the last 12 months and is still open is not suggested again; where the order "
+        "is all that the card would ask for, there is no card.",
         source=OURS,
     ),
     Rule(
