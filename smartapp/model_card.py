@@ -14,7 +14,7 @@ from cds.service import DecisionService
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 # A wide table scrolls by itself, by keyboard too, and the page does not.
 _markdown.add_render_rule(
-    "table_open", lambda *_: '<div class="wide" tabindex="0" role="region" aria-label="Table"><table>'
+    "table_open", lambda *_: '<div class="wide" tabindex="0" role="group" aria-label="Table"><table>'
 )
 _markdown.add_render_rule("table_close", lambda *_: "</table></div>")
 

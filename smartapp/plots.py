@@ -21,6 +21,7 @@ Spec = dict[str, Any]
 _FONT = "system-ui, 'Liberation Sans', Arial, sans-serif"
 # Probabilities on the waterfall's axis; Vega leaves out labels that would touch.
 _TICKS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+_LEAST_SPAN = 2.0  # log-odds
 _BAR, _ROW = 14, {"wide": 26, "narrow": 38}
 _WIDTH = {"wide": 380, "narrow": 300}
 SIZES = tuple(_WIDTH)
@@ -58,7 +59,7 @@ def _config(theme: Theme) -> Spec:
         "axis": {**text, **axis},
         "title": {"color": theme.ink, "fontSize": 13, "anchor": "start"},
         "text": {"color": theme.ink, "fontSize": 12},
-        "legend": {"labelFontSize": 12, "labelColor": theme.ink},
+        "legend": {"labelFontSize": 12, "columnPadding": 20, "labelColor": theme.ink},
     }
 
 
@@ -87,7 +88,10 @@ def waterfall(estimate: Estimate, *, size: str, theme: Theme) -> Spec:
 
 def _probability_axis(estimate: Estimate, found: Sequence[Step]) -> Spec:
     marks = [estimate.base, estimate.margin, *(step.end for step in found)]
-    span = max(marks) - min(marks) or 1.0
+    span = max(marks) - min(marks)
+    if span < _LEAST_SPAN:  # or a small difference would look like a large one
+        marks = [min(marks) - (_LEAST_SPAN - span) / 2, max(marks) + (_LEAST_SPAN - span) / 2]
+        span = _LEAST_SPAN
     low, high = min(marks) - 0.12 * span, max(marks) + 0.22 * span  # room for the numbers beside the bars
     ticks = [value for value in (math.log(p / (1 - p)) for p in _TICKS) if low <= value <= high]
     percent = "format(1 / (1 + exp(-datum.value)), '.1~%')"
@@ -186,7 +190,8 @@ def over_time(trend: Trend, context: PatientContext, *, titles: Mapping[str, str
         "scale": {"zero": False},
         "axis": {"title": unit(trend.unit), "tickCount": 4},
     }
-    series = {"field": "series", "type": "nominal", "legend": _legend(rows, theme)}
+    in_order = [titles[analyte] for analyte in trend.analytes if analyte in titles]
+    series = {"field": "series", "type": "nominal", "sort": in_order, "legend": _legend(rows, theme)}
     line = {
         "mark": {"type": "line", "color": theme.raises},
         "encoding": {"x": x, "y": y, "detail": {"field": "series"}},

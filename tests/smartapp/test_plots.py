@@ -73,6 +73,12 @@ def test_direction_does_not_hang_on_colour(estimate: Estimate) -> None:
     assert 'fill-opacity="0.15"' in drawn
 
 
+def test_a_small_difference_does_not_fill_the_axis(estimate: Estimate) -> None:
+    axis = plots.waterfall(estimate, size="wide", theme=plots.THEMES["light"])["encoding"]["x"]
+    low, high = axis["scale"]["domain"]
+    assert high - low > 2 > estimate.margin - estimate.base
+
+
 @pytest.mark.parametrize("title", ["Blood pressure", "BMI"])
 def test_a_panel_shows_its_unit_its_cut_offs_and_its_newest_value(context: PatientContext, title: str) -> None:
     trend = next(one for service in registry.all_services() for one in service.trends if one.title == title)
