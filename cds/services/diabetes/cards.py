@@ -37,6 +37,7 @@ _NOT_APPLICABLE = {
     "in-hospital": "In hospital now; acute illness raises glucose, so this check waits.",
 }
 _RAISE, _LOWER, _ISSUES = 3, 2, 5  # how many reasons, and how many unusable entries, a card names
+_TELLING = 0.02  # log-odds; what moves the estimate less is no reason to a reader
 _NAMES = {
     "hba1c": "HbA1c",
     "hdl": "HDL cholesterol",

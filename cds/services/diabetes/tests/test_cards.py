@@ -149,7 +149,7 @@ def test_a_card_can_be_overridden_with_a_reason() -> None:
 def test_factors_show_value_unit_date_and_contribution(answered: Estimate) -> None:
     detail = one(Finding(rule="model-high", alert=True, estimate=answered)).detail
     share = next(factor for factor in answered.factors if factor.key == "glucose")
-    assert f"Glucose 150 mg/dL (1 Mar 2026; {share.points * 100:+.0f} points approx." in detail
+    assert f"Glucose 150 mg/dL (1 Mar 2026; about {share.points * 100:+.1f} points" in detail
     assert f"{share.contribution:+.2f} log-odds" in detail
     assert detail.index("**Raises the estimate:**") < detail.index("**Lowers it:**")
 

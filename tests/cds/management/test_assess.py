@@ -1,0 +1,101 @@
+"""`manage.py assess`: one JSON object a patient, from Bundles and Bulk Data, without any server."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from smartapp.demo_ehr.cast import read_cast
+
+DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+
+
+def assess(*paths: Path, capsys: pytest.CaptureFixture[str], **options: Any) -> dict[str, dict[str, Any]]:
+    call_command("assess", *map(str, paths), stdout=StringIO(), **options)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return {line["patient"]: line for line in lines}
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """The cast, as one Bundle."""
+    file = tmp_path / "cast.json"
+    entries = [{"resource": resource} for resource in read_cast()]
+    file.write_text(json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}))
+    return file
+
+
+def test_the_cast_in_a_bundle_is_answered_one_by_one(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = assess(bundle, capsys=capsys)
+    assert {patient: line["rule"] for patient, line in found.items()} == {
+        "ada": "model-high",
+        "bruno": "model-low",
+        "chen": "screening-due",
+        "dara": "diagnosed",
+        "emil": "child",
+        "farah": "prediabetes",
+    }
+
+
+def test_a_line_says_probability_factors_and_what_is_missing(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ada = assess(bundle, capsys=capsys)["ada"]
+    assert 0.1 <= ada["probability"] < 1
+    glucose = next(factor for factor in ada["factors"] if factor["label"] == "Glucose")
+    assert (glucose["value"], glucose["unit"]) == (121, "mg/dL")
+    assert "HbA1c" in ada["missing"]
+    assert len(ada["cards"]) == 1
+
+
+def test_gzipped_bulk_data_gives_the_same(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "bulk"
+    folder.mkdir()
+    for resource in read_cast():
+        with gzip.open(folder / f"{resource['resourceType']}.ndjson.gz", "at") as file:
+            file.write(json.dumps(resource) + "\n")
+    assert assess(folder, capsys=capsys) == assess(bundle, capsys=capsys)
+
+
+def test_urn_uuid_references_inside_a_bundle_find_their_patient(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    urn = "urn:uuid:6f0d0a58-6d0f-4a3e-9b0e-0f9c2b9f3c11"
+    patient = {"resourceType": "Patient", "id": "p", "birthDate": "1960-01-01", "gender": "male"}
+    diabetes = {
+        "resourceType": "Condition",
+        "id": "c",
+        "subject": {"reference": urn},
+        "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "E11.9"}]},
+    }
+    file = tmp_path / "b.json"
+    entries = [{"fullUrl": urn, "resource": patient}, {"resource": diabetes}]
+    file.write_text(json.dumps({"resourceType": "Bundle", "entry": entries}))
+    assert assess(file, capsys=capsys)["p"]["rule"] == "diagnosed"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"x"', '{"resourceType": "Bundle", "entry": 7}'])
+def test_what_is_not_fhir_json_is_one_clear_sentence(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(content)
+    with pytest.raises(CommandError, match=r"x\.json"):
+        call_command("assess", str(file))
+
+
+def test_a_path_that_is_not_there_is_one_clear_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="does not exist"):
+        call_command("assess", str(tmp_path / "nothing"))
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="../shared/data is not there")
+@pytest.mark.parametrize(("folder", "patients"), [("carebundle_r4", 300), ("clinosim_r4", 177), ("synthea_bulk", 167)])
+def test_nobody_in_the_synthetic_populations_breaks_it(
+    folder: str, patients: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = assess(DATA / folder, capsys=capsys)
+    outcomes = Counter(line["outcome"] for line in found.values())
+    assert sum(outcomes.values()) == patients
+    assert set(outcomes) <= {"Finding", "NotEnoughData", "NotApplicable"}

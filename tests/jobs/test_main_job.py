@@ -1,0 +1,18 @@
+"""`manage.py demo --check`, as a newcomer runs it: every step, in a process and a folder of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from config.main_job import STEPS
+
+MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
+
+
+def test_the_main_job_is_played_to_its_end() -> None:
+    done = subprocess.run([sys.executable, MANAGE, "demo", "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = [line for line in done.stdout.splitlines() if line.startswith("ok ")]
+    assert len(told) == len(STEPS)
