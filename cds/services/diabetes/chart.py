@@ -9,7 +9,7 @@ from cds.facts import Coded, Drug, Observed, Stay
 from cds.finding import NotApplicable
 from cds.services.diabetes import rules, value_sets
 from cds.services.diabetes.rules import months_before
-from cds.services.diabetes.value_sets import ValueSet
+from cds.value_sets import ValueSet
 
 _NOT_TAKEN = {"cancelled", "draft", "entered-in-error", "not-taken", "intended"}
 _TAKEN_NOW = {"active", "on-hold", "unknown", ""}

@@ -2,38 +2,16 @@
 
 Each SNOMED CT, ICD and RxNorm code was looked up in public value sets and code lists. ICD chapters are matched by their
 beginning, with and without the dot. SNOMED CT descendants are listed as far as charts and quality measures were seen to
-use them. Drugs are matched by name in the text as well: a prescription carries the code of a product, of which there
-are thousands, and its text nearly always names the ingredient or the brand.
+use them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-from msgspec import Struct
-
 from cds.analytes import FASTING_GLUCOSE, HBA1C
-from cds.codes import ACT_CODE, ATC, CPT, ICD9CM, ICD10CM, ICD10WHO, RXNORM, SNOMED, Code
-from cds.facts import Coded, Drug
-
-
-class ValueSet(Struct, frozen=True, kw_only=True):
-    """Codes by system, ICD and ATC ones by their beginning (`prefixes`)."""
-
-    title: str
-    codes: frozenset[Code] = frozenset()
-    prefixes: tuple[tuple[str, str], ...] = ()
-
-    def has(self, fact: Coded) -> bool:
-        return bool(fact.codes & self.codes) or any(self._begins(code) for code in fact.codes)
-
-    def _begins(self, code: Code) -> bool:
-        plain = code.code.replace(".", "").upper()
-        return any(code.system == system and plain.startswith(prefix) for system, prefix in self.prefixes)
-
-    def first(self, facts: Iterable[Coded]) -> Coded | None:
-        return next((fact for fact in facts if self.has(fact)), None)
+from cds.codes import ACT_CODE, CPT, ICD9CM, ICD10CM, ICD10WHO, SNOMED, Code
+from cds.value_sets import DrugClass, ValueSet
 
 
 def _snomed(*lists: str) -> frozenset[Code]:
@@ -183,30 +161,6 @@ _ASIAN = ("2028", "2052")  # CDC race codes: Asian, and the peoples listed below
 
 def asian(race_codes: Iterable[str]) -> bool:
     return any(_ASIAN[0] <= code.partition("-")[0] <= _ASIAN[1] for code in race_codes)
-
-
-class DrugClass(Struct, frozen=True, kw_only=True):
-    """Drugs by ATC group, by RxNorm ingredient, and by ingredient name (INN and USAN)."""
-
-    title: str
-    atc: tuple[str, ...]
-    rxnorm: frozenset[str]
-    names: frozenset[str]
-    never: frozenset[str] = frozenset()  # words that say it does not act on the whole body
-
-    def has(self, drug: Drug) -> bool:
-        words = set(re.findall(r"[a-z]+", drug.text.lower()))
-        if words & self.never:
-            return False
-        return bool(words & self.names) or any(self._coded(code) for code in drug.codes)
-
-    def _coded(self, code: Code) -> bool:
-        return (code.system == RXNORM and code.code in self.rxnorm) or (
-            code.system == ATC and code.code.startswith(self.atc)
-        )
-
-    def first(self, drugs: Iterable[Drug]) -> Drug | None:
-        return next((drug for drug in drugs if self.has(drug)), None)
 
 
 GLUCOSE_LOWERING = DrugClass(

@@ -7,7 +7,7 @@ import pytest
 from cds.codes import ICD10CM, SNOMED
 from cds.services.diabetes import value_sets
 from cds.services.diabetes.tests.charts import diagnosis, drug
-from cds.services.diabetes.value_sets import ValueSet
+from cds.value_sets import ValueSet
 
 SETS = [item for item in vars(value_sets).values() if isinstance(item, ValueSet)]
 
