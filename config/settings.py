@@ -113,7 +113,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Queue, cache, doorbell --------------------------------------------------------------------------------------
 REDIS_URL = env.text("REDIS_URL")
 EMBEDDED = not REDIS_URL  # one process: a worker thread beside the web threads, messages in memory
-CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_URL = REDIS_URL or "memory://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60} if REDIS_URL else {"polling_interval": 0.005}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -134,6 +134,7 @@ else:
 # --- Deadlines and limits ----------------------------------------------------------------------------------------
 HOOK_WAIT_SECONDS = env.number("HOOK_WAIT", 0.4)  # CDS Hooks 2.0.1 asks for an answer in about 500 ms
 FHIR_TIMEOUT_SECONDS = env.number("FHIR_TIMEOUT", 5)
+FHIR_ANSWER_SECONDS = env.number("FHIR_ANSWER", 10)  # for the whole of one answer, however steadily it drips
 FHIR_MAX_BYTES = int(env.number("FHIR_MAX_BYTES", 20_000_000))
 FHIR_MAX_PAGES = int(env.number("FHIR_MAX_PAGES", 20))
 DATA_UPLOAD_MAX_MEMORY_SIZE = int(env.number("HOOK_MAX_BYTES", 10_000_000))
@@ -184,4 +185,5 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {"celery": {"level": "WARNING"}},
 }
