@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
@@ -15,6 +16,15 @@ from django.utils.crypto import salted_hmac
 from cds.context import PatientContext
 from cds.fields import EncryptedField
 from cds.finding import Outcome, from_json
+from cds.http import origin
+
+
+def _spelt_out(url: str) -> str:
+    """What two spellings of one FHIR base have in common."""
+    try:
+        return f"{origin(url)}{unquote(urlsplit(url).path)}".rstrip("/")
+    except ValueError as error:
+        raise ValidationError({"fhir_base": "Not an address: its port is no number up to 65535."}) from error
 
 
 def _is_zone(name: str) -> None:
@@ -27,9 +37,14 @@ def _is_zone(name: str) -> None:
 class Ehr(models.Model):
     """One connected hospital system."""
 
+    class Environment(models.TextChoices):
+        PRODUCTION = "production", "Production: patients are cared for here"
+        TEST = "test", "Test: invented patients; bannered, and out of every statistic"
+
     name = models.CharField(max_length=100, unique=True)
+    environment = models.CharField(max_length=10, choices=Environment, default=Environment.PRODUCTION)
     fhir_base = models.URLField(unique=True, help_text="FHIR base URL; also the `iss` of a SMART launch.")
-    client_id = models.CharField(max_length=200, help_text="Our OAuth client id at this EHR.")
+    client_id = models.CharField(max_length=200, blank=True, help_text="Our OAuth client id at this EHR.")
     hook_issuer = models.URLField(unique=True, help_text="`iss` of the JWT with which the EHR signs its hooks.")
     hook_jwks_url = models.URLField(help_text="Where the EHR publishes its hook keys; the only `jku` that we accept.")
     hook_algorithms = models.CharField(max_length=50, default="ES384,RS384", help_text="Accepted, separated by comma.")
@@ -38,12 +53,31 @@ class Ehr(models.Model):
     time_zone = models.CharField(max_length=50, default="UTC", validators=[_is_zone])
     private_network = models.BooleanField(default=False, help_text="The EHR's addresses are private ones, on purpose.")
     active = models.BooleanField(default=True)
+    test_patients = models.TextField(
+        blank=True, help_text="FHIR ids of invented patients in this record, one a line. They stay out of statistics."
+    )
 
     class Meta:
         verbose_name = "EHR"
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """One base is one EHR, however it is spelt: so a test EHR never reaches a production record."""
+        self.fhir_base = self.fhir_base.strip().rstrip("/")
+        others = Ehr.objects.exclude(pk=self.pk).values_list("name", "fhir_base")
+        same = [name for name, base in others if _spelt_out(base) == _spelt_out(self.fhir_base)]
+        if same:
+            raise ValidationError({"fhir_base": f"{same[0]} has this FHIR base already."})
+
+    @property
+    def is_test(self) -> bool:
+        return self.environment != self.Environment.PRODUCTION
+
+    def is_invented(self, patient_id: str) -> bool:
+        """A test patient, or anybody in a test EHR: answered like others, counted in no statistic."""
+        return self.is_test or patient_id in self.test_patients.split()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -75,12 +109,31 @@ class EnabledService(models.Model):
     stage = models.CharField(max_length=10, choices=Stage, default=Stage.SILENT)
     threshold = models.FloatField(null=True, blank=True, help_text="A fraction; empty: the service's own.")
     write_back = models.CharField(max_length=10, choices=WriteBackPolicy, default=WriteBackPolicy.SUGGEST)
+    off_reason = models.CharField(max_length=200, blank=True, help_text="Why it was switched off.")
+    off_by = models.CharField(max_length=150, blank=True)
+    off_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["ehr", "service_id"], name="one_row_per_service_and_ehr")]
+        permissions = [("switch_off", "Can switch a service off at once")]
 
     def __str__(self) -> str:
         return f"{self.service_id} at {self.ehr}: {self.stage}"
+
+
+class ConnectionTest(models.Model):
+    """One attempt to reach an EHR, step by step; `failed_step` is empty where all went well."""
+
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="connection_tests")
+    tested_at = models.DateTimeField(default=timezone.now)
+    milliseconds = models.FloatField()
+    failed_step = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["ehr", "-tested_at"], name="latest_connection_test")]
+
+    def __str__(self) -> str:
+        return f"{self.ehr}: {self.failed_step or 'reachable'}"
 
 
 class Assessment(models.Model):
@@ -105,6 +158,7 @@ class Assessment(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     result = EncryptedField(null=True)
     failure = models.CharField(max_length=200, blank=True, help_text="The error's class; its message is in the log.")
+    test = models.BooleanField(default=False, help_text="Of an invented patient: out of statistics.")
     created_at = models.DateTimeField(default=timezone.now)
     queued_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
@@ -166,9 +220,11 @@ class Feedback(models.Model):
     comment = EncryptedField(null=True)
     outcome_at = models.DateTimeField()
     received_at = models.DateTimeField(default=timezone.now)
+    reviewed_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name_plural = "feedback"
+        permissions = [("review_feedback", "Can mark feedback as reviewed")]
         constraints = [
             models.UniqueConstraint(
                 fields=["ehr", "card_uuid", "outcome", "outcome_at", "suggestion"], name="feedback_counts_once"

@@ -19,6 +19,7 @@ class HookCall(models.Model):
     cards = models.PositiveSmallIntegerField(default=0)
     milliseconds = models.FloatField()
     prefetched = models.PositiveSmallIntegerField(default=0, help_text="Keys that came with the request.")
+    test = models.BooleanField(default=False, help_text="About an invented patient: out of statistics.")
     received_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     def __str__(self) -> str:
