@@ -17,19 +17,20 @@ app.autodiscover_tasks()
 
 
 def start_embedded_worker() -> threading.Thread:
-    """Consume the in-memory queue in a thread of this process; for demo, edge and tests only.
+    """Consume the in-memory queue in a thread of this process; for demo, edge and tests only."""
+    thread = threading.Thread(target=_work, name="embedded-worker", daemon=True)
+    thread.start()
+    return thread
 
-    Returns when the models are loaded, so that the first hook does not wait for an import.
-    """
+
+def _work() -> None:
+    """Load the models (seconds, in which the web already answers), pick up what the last process left, go on."""
     from cds.tasks import pick_up_lost, warm_up
 
     warm_up()
     pick_up_lost()
     alone: dict[str, Any] = {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
-    worker = app.WorkController(pool="solo", concurrency=1, **alone)
-    thread = threading.Thread(target=worker.start, name="embedded-worker", daemon=True)
-    thread.start()
-    return thread
+    app.WorkController(pool="solo", concurrency=1, **alone).start()
 
 
 def worker_answers(within_seconds: float) -> bool:
