@@ -1,6 +1,7 @@
 # Bedside. `make` lists the targets.
 PYTHON ?= python3
-PY := .venv/bin/python
+VENV ?= .venv
+PY := $(VENV)/bin/python
 export UV_SYSTEM_CERTS ?= 1
 RESOLVE = --quiet --universal --generate-hashes --no-header --python-version 3.11
 
@@ -10,13 +11,13 @@ RESOLVE = --quiet --universal --generate-hashes --no-header --python-version 3.1
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
-install: .venv/.installed ## .venv and the locked packages, nothing else
+install: $(VENV)/.installed ## .venv and the locked packages, nothing else
 
-.venv/.installed: requirements.lock requirements-uv.lock
+$(VENV)/.installed: requirements.lock requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit("Bedside needs Python 3.11 or newer; set PYTHON=") if sys.version_info < (3, 11) else None'
-	test -x $(PY) || $(PYTHON) -m venv .venv
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
-	.venv/bin/uv pip sync --quiet --python $(PY) --require-hashes requirements.lock
+	$(VENV)/bin/uv pip sync --quiet --python $(PY) --require-hashes requirements.lock
 	touch $@
 
 demo: install ## the whole product with a demo hospital, in one process; prints one URL
@@ -26,10 +27,10 @@ test: install ## the whole suite, on SQLite and memory, or on DATABASE_URL and R
 	$(PY) -m pytest -q
 
 check: install ## format, lint, types, import contracts, production settings
-	.venv/bin/ruff format --check .
-	.venv/bin/ruff check .
-	.venv/bin/mypy .
-	.venv/bin/lint-imports
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy .
+	$(VENV)/bin/lint-imports
 	$(PY) manage.py makemigrations --check --dry-run
 	DEMO_EHR=0 BASE_URL=https://bedside.example.org REDIS_URL=redis://localhost/0 $(PY) manage.py check --deploy --fail-level WARNING
 
@@ -37,8 +38,8 @@ bench: install ## ours against a peer, in one run; writes docs/benchmarks.md
 	$(PY) -m bench
 
 lock: install ## resolve pyproject.toml again
-	.venv/bin/uv pip compile $(RESOLVE) --all-extras pyproject.toml -o requirements.lock
-	.venv/bin/uv pip compile $(RESOLVE) pyproject.toml -c requirements.lock -o requirements-run.lock
+	$(VENV)/bin/uv pip compile $(RESOLVE) --all-extras pyproject.toml -o requirements.lock
+	$(VENV)/bin/uv pip compile $(RESOLVE) pyproject.toml -c requirements.lock -o requirements-run.lock
 
 clean: ## what was built here; not var/, which holds data
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache build
