@@ -16,6 +16,16 @@ UNIT_ALIASES: Mapping[str, str] = {
     "mg/dl": "mg/dL",
     "MG/DL": "mg/dL",
     "mmol/l": "mmol/L",
+    "µmol/L": "umol/L",  # micro sign
+    "μmol/L": "umol/L",  # Greek letter
+    "umol/l": "umol/L",
+    "mL/min/1.73m2": "mL/min/{1.73_m2}",
+    "mL/min/1.73 m2": "mL/min/{1.73_m2}",
+    "mL/min/1.73m²": "mL/min/{1.73_m2}",
+    "mL/min/1.73 m²": "mL/min/{1.73_m2}",
+    "mL/min/1.73m^2": "mL/min/{1.73_m2}",
+    "mL/min/{1.73m2}": "mL/min/{1.73_m2}",
+    "ml/min/{1.73_m2}": "mL/min/{1.73_m2}",
     "mmHg": "mm[Hg]",
     "mm Hg": "mm[Hg]",
     "percent": "%",
@@ -30,7 +40,10 @@ UNIT_ALIASES: Mapping[str, str] = {
 
 
 class Analyte(Struct, frozen=True, kw_only=True):
-    """One measured thing; values are held in `unit`, converted from any of `units` by (factor, offset)."""
+    """One measured thing; values are held in `unit`, converted from any of `units` by (factor, offset).
+
+    `limits`: a result that is only a limit (">60") can be used; its `Quantity` keeps the comparator.
+    """
 
     key: str
     title: str
@@ -39,6 +52,7 @@ class Analyte(Struct, frozen=True, kw_only=True):
     plausible: tuple[float, float]
     units: Mapping[str, tuple[float, float]] = {}
     decimals: int = 0
+    limits: bool = False
 
     def convert(self, value: float, unit: str) -> float | None:
         """`value` in the canonical unit, or None if `unit` is not one of this analyte's."""
@@ -138,4 +152,23 @@ WAIST = Analyte(
 SYSTOLIC = Analyte(key="systolic", title="Systolic pressure", codes=loinc("8480-6"), unit="mm[Hg]", plausible=(50, 300))
 DIASTOLIC = Analyte(
     key="diastolic", title="Diastolic pressure", codes=loinc("8462-4"), unit="mm[Hg]", plausible=(20, 200)
+)
+EGFR = Analyte(
+    key="egfr",
+    title="eGFR",
+    # CKD-EPI 2021, CKD-EPI 2009, MDRD. Codes that assume a race are left out: creatinine gives a better answer.
+    codes=loinc("98979-8", "62238-1", "33914-3"),
+    unit="mL/min/{1.73_m2}",
+    plausible=(1, 200),
+    units={"mL/min": (1.0, 0.0)},  # these codes are per 1.73 m2 by definition, and many charts write the unit short
+    limits=True,
+)
+CREATININE = Analyte(
+    key="creatinine",
+    title="Creatinine",
+    codes=loinc("2160-0", "38483-4", "14682-9"),
+    unit="mg/dL",
+    plausible=(0.1, 30),
+    units={"umol/L": (1 / 88.40, 0.0)},  # molar mass 113.12 g/mol
+    decimals=2,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import msgspec
@@ -41,3 +42,11 @@ class Card(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not 0 < len(self.summary) < SUMMARY_LIMIT:
             raise ValueError(f"a card's summary has 1 to {SUMMARY_LIMIT - 1} characters, not {len(self.summary)}")
+
+
+def escape(text: str) -> str:
+    """Text of the record inside Markdown: one line, never markup, never a link."""
+    one_line = " ".join(text.split())
+    return re.sub(
+        r"[\\`*_\[\]<>#|~@&]|:(?=//)|(?<=www)\.", lambda found: f"\\{found[0]}", one_line, flags=re.IGNORECASE
+    )

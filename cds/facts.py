@@ -30,11 +30,12 @@ class When(Struct, frozen=True, kw_only=True):
         return self.latest.date() < other.earliest.date() or other.latest.date() < self.earliest.date()
 
 
-class Quantity(Struct, frozen=True, kw_only=True):
-    """A number with its UCUM unit."""
+class Quantity(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A number with its UCUM unit; with a `comparator` it is only a limit, as in ">60"."""
 
     value: float
     unit: str
+    comparator: str = ""
 
 
 class Person(Struct, frozen=True, kw_only=True):

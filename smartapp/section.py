@@ -40,7 +40,9 @@ class Panel:
 
     @property
     def in_words(self) -> str:
-        values = ", ".join(f"{number(fact.quantity.value)} ({day(fact.when)})" for fact in self.found)
+        values = ", ".join(
+            f"{fact.quantity.comparator}{number(fact.quantity.value)} ({day(fact.when)})" for fact in self.found
+        )
         cut_offs = ", ".join(f"{number(value)} {text}" for value, text in self.trend.cut_offs.items())
         return f"{self.trend.title} in {unit(self.trend.unit)}, oldest first: {values}. Cut-offs: {cut_offs}."
 

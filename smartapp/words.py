@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cds.facts import Quantity, When
 
-_UNITS = {"mm[Hg]": "mmHg", "kg/m2": "kg/m²"}
+_UNITS = {"mm[Hg]": "mmHg", "kg/m2": "kg/m²", "mL/min/{1.73_m2}": "mL/min/1.73 m²", "umol/L": "µmol/L"}
 _NARROW = "\N{NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"
 
@@ -49,13 +49,13 @@ def unit(ucum: str) -> str:
 
 
 def number(value: float) -> str:
-    """As measured: up to one decimal, none if it is whole."""
-    return f"{value:.1f}".removesuffix(".0")
+    """As measured: up to two decimals below ten (creatinine), else one; none if it is whole."""
+    return f"{value:.{2 if abs(value) < 10 else 1}f}".rstrip("0").rstrip(".")
 
 
 def measured(quantity: Quantity) -> str:
     """A number never travels without its unit."""
-    return f"{number(quantity.value)}{_NARROW}{unit(quantity.unit)}"
+    return f"{quantity.comparator}{number(quantity.value)}{_NARROW}{unit(quantity.unit)}"
 
 
 def signed(value: float, *, decimals: int) -> str:

@@ -1,7 +1,7 @@
 """FHIR JSON to facts. It drops what must not be used and says so in an `Issue`; it never guesses.
 
 Codes match by (system, code); only final, amended or corrected results; only this patient; units by UCUM code; a value
-beyond its plausible limits is missing, not clipped.
+beyond its plausible limits is missing, not clipped; a mere limit (">60") is used only where the analyte says so.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from cds.needs import Need
 
 Wanted = dict[tuple[str | None, str | None], tuple[Analyte, Code]]
 USABLE = {"final", "amended", "corrected"}
+COMPARATORS = {"<", "<=", ">", ">="}
 ABSENT = {b"", b"null"}
 UNREADABLE = (
     msgspec.DecodeError,
@@ -304,7 +305,7 @@ def _value(analyte: Analyte, found: shapes.QuantityShape | None) -> tuple[tuple[
     """(canonical, reported), or None and the reason."""
     if found is None or found.value is None:
         return None, "no numeric value"
-    if found.comparator:
+    if found.comparator and not (analyte.limits and found.comparator in COMPARATORS):
         return None, f"only a limit was reported ({found.comparator} {found.value:g})"
     unit = found.code if found.system == UCUM and found.code else (found.unit or "")
     unit = UNIT_ALIASES.get(unit, unit)
@@ -314,8 +315,10 @@ def _value(analyte: Analyte, found: shapes.QuantityShape | None) -> tuple[tuple[
     low, high = analyte.plausible
     if not low <= value <= high:
         return None, f"implausible value {found.value:g} {unit}"
-    reported = Quantity(value=found.value, unit=unit)
-    return (reported if unit == analyte.unit else Quantity(value=value, unit=analyte.unit), reported), ""
+    comparator = found.comparator or ""
+    reported = Quantity(value=found.value, unit=unit, comparator=comparator)
+    same = unit == analyte.unit
+    return (reported if same else Quantity(value=value, unit=analyte.unit, comparator=comparator), reported), ""
 
 
 def _codes(concept: shapes.Concept | None) -> tuple[frozenset[Code], str]:

@@ -34,6 +34,15 @@ def test_a_unit_is_written_as_people_write_it() -> None:
     assert measured(Quantity(value=33.21, unit="kg/m2")) == f"33.2{SPACE}kg/m²"
 
 
+def test_small_values_keep_two_decimals() -> None:
+    assert measured(Quantity(value=1.58, unit="mg/dL")) == f"1.58{SPACE}mg/dL"
+    assert measured(Quantity(value=10.0, unit="mg/dL")) == f"10{SPACE}mg/dL"
+
+
+def test_a_limit_is_shown_as_a_limit() -> None:
+    assert measured(Quantity(value=60, unit="mL/min/{1.73_m2}", comparator=">")) == f">60{SPACE}mL/min/1.73 m²"
+
+
 def test_a_contribution_has_a_sign_even_if_it_is_positive() -> None:
     assert signed(0.333, decimals=2) == "+0.33"
     assert signed(-0.333, decimals=2) == "\N{MINUS SIGN}0.33"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from cds.cards import Card, OverrideReason, Suggestion
+from cds.cards import Card, OverrideReason, Suggestion, escape
 from cds.codes import OURS, Code
 from cds.context import PatientContext
 from cds.facts import Observed, When
@@ -207,14 +206,6 @@ def title(need: str) -> str:
 
 def _plain(cautions: tuple[str, ...]) -> list[str]:
     return [escape(caution) for caution in cautions]
-
-
-def escape(text: str) -> str:
-    """Text of the record inside Markdown: one line, never markup, never a link."""
-    one_line = " ".join(text.split())
-    return re.sub(
-        r"[\\`*_\[\]<>#|~@&]|:(?=//)|(?<=www)\.", lambda found: f"\\{found[0]}", one_line, flags=re.IGNORECASE
-    )
 
 
 def _oldest(outcome: Finding | NotEnoughData) -> list[str]:

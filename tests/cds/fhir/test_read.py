@@ -21,6 +21,7 @@ VITALS = Need.observations(
     *(analytes.SYSTOLIC, analytes.DIASTOLIC, analytes.HEIGHT, analytes.WEIGHT, analytes.WAIST, analytes.BMI),
     category="vital-signs",
 )
+KIDNEYS = Need.observations("kidneys", analytes.EGFR, analytes.CREATININE, category="laboratory")
 CONDITIONS = Need.resources("conditions", "Condition", required=True)
 MEDICATIONS = Need.resources("medications", "MedicationRequest")
 ENCOUNTERS = Need.resources("encounters", "Encounter")
@@ -104,6 +105,33 @@ def test_units_are_converted_per_analyte(code: str, value: float, unit: str, can
 )
 def test_pounds_and_inches_are_converted(code: str, value: float, unit: str, canonical: float) -> None:
     assert only(read(VITALS, observation(code, value, unit))).quantity.value == pytest.approx(canonical, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "unit", "canonical"),
+    [
+        ("98979-8", 38, "mL/min/{1.73_m2}", 38),
+        ("33914-3", 38, "mL/min/1.73m2", 38),
+        ("33914-3", 38, "mL/min", 38),
+        ("2160-0", 1.58, "mg/dL", 1.58),
+        ("14682-9", 88.4, "umol/L", 1.0),
+        ("14682-9", 88.4, "µmol/L", 1.0),
+    ],
+)
+def test_kidney_values_are_understood_in_each_usual_unit(code: str, value: float, unit: str, canonical: float) -> None:
+    found = observation(code, valueQuantity={"value": value, "unit": unit})
+    assert only(read(KIDNEYS, found)).quantity.value == pytest.approx(canonical)
+
+
+@pytest.mark.parametrize("comparator", [">", ">=", "<", "<="])
+def test_a_limit_is_kept_as_a_limit_where_the_analyte_allows_it(comparator: str) -> None:
+    found = observation("98979-8", valueQuantity={**quantity(60, "mL/min/{1.73_m2}"), "comparator": comparator})
+    assert only(read(KIDNEYS, found)).quantity.comparator == comparator
+
+
+def test_a_comparator_that_nobody_knows_is_not_used() -> None:
+    found = observation("98979-8", valueQuantity={**quantity(60, "mL/min/{1.73_m2}"), "comparator": "ad"})
+    assert read(KIDNEYS, found).observed == []
 
 
 @pytest.mark.parametrize("unit", ["mg/dl", "mg/dL", "MG/DL"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds.cards import SUMMARY_LIMIT, Card
+from cds.cards import SUMMARY_LIMIT, Card, escape
 from cds.codes import FASTING_GLUCOSE_ORDER, HBA1C_ORDER
 from cds.facts import Issue
 from cds.finding import Estimate, Finding, Missing, NotApplicable, NotEnoughData, Step
@@ -208,7 +208,7 @@ def test_the_detail_says_that_software_made_it(answered: Estimate) -> None:
     ],
 )
 def test_text_of_the_record_is_never_markup(text: str, escaped: str) -> None:
-    assert cards.escape(text) == escaped
+    assert escape(text) == escaped
     assert escaped in one(NotEnoughData(rule="screening-due", alert=True, missing=(), cautions=(text,))).detail
 
 
