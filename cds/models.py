@@ -37,6 +37,16 @@ def _is_zone(name: str) -> None:
 class Ehr(models.Model):
     """One connected hospital system."""
 
+    class ClientKind(models.TextChoices):
+        PUBLIC = "public", "Public: PKCE alone"
+        SYMMETRIC = "symmetric", "Confidential: a secret"
+        ASYMMETRIC = "asymmetric", "Confidential: signed with our keys (private_key_jwt)"
+
+    class Refresh(models.TextChoices):
+        NEVER = "", "Never: the session ends with its token"
+        ONLINE = "online_access", "While the clinician is online there"
+        OFFLINE = "offline_access", "Any time, for EHRs that know only this"
+
     class Environment(models.TextChoices):
         PRODUCTION = "production", "Production: patients are cared for here"
         TEST = "test", "Test: invented patients; bannered, and out of every statistic"
@@ -45,6 +55,16 @@ class Ehr(models.Model):
     environment = models.CharField(max_length=10, choices=Environment, default=Environment.PRODUCTION)
     fhir_base = models.URLField(unique=True, help_text="FHIR base URL; also the `iss` of a SMART launch.")
     client_id = models.CharField(max_length=200, blank=True, help_text="Our OAuth client id at this EHR.")
+    client_kind = models.CharField(max_length=10, choices=ClientKind, default=ClientKind.PUBLIC)
+    client_secret = EncryptedField(null=True, blank=True, help_text="Of a confidential client with a secret.")
+    client_algorithm = models.CharField(
+        max_length=5, choices=[("ES384", "ES384"), ("RS384", "RS384")], default="ES384", help_text="Signs assertions."
+    )
+    login_origins = models.CharField(
+        max_length=500, blank=True, help_text="Origins of the login server, where it is not that of the FHIR base."
+    )
+    standalone = models.BooleanField(default=False, help_text="May be opened from our own page, without a chart.")
+    refresh = models.CharField(max_length=20, choices=Refresh, default=Refresh.NEVER, blank=True)
     hook_issuer = models.URLField(unique=True, help_text="`iss` of the JWT with which the EHR signs its hooks.")
     hook_jwks_url = models.URLField(help_text="Where the EHR publishes its hook keys; the only `jku` that we accept.")
     hook_algorithms = models.CharField(max_length=50, default="ES384,RS384", help_text="Accepted, separated by comma.")
@@ -293,3 +313,16 @@ class AuditEntry(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise PermissionError("audit entries are append-only")
+
+
+class SigningKey(models.Model):
+    """A key of ours, with which we prove to EHRs who asks; published at once, used from `signs_from`, never edited."""
+
+    kid = models.CharField(max_length=64, unique=True)
+    algorithm = models.CharField(max_length=5)
+    private_jwk = EncryptedField()
+    signs_from = models.DateTimeField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} {self.kid}"
