@@ -16,6 +16,7 @@ from django.utils.crypto import salted_hmac
 from cds.context import PatientContext
 from cds.fields import EncryptedField
 from cds.finding import Outcome, from_json
+from cds.labels import LABELS
 from cds.http import origin
 
 
@@ -32,6 +33,13 @@ def _is_zone(name: str) -> None:
         ZoneInfo(name)
     except (KeyError, ValueError) as error:
         raise ValidationError("Not a time zone, such as Europe/Berlin.") from error
+
+
+def _are_labels(names: str) -> None:
+    """A misspelt label would silently keep what the hospital wants read, or read what it wants kept."""
+    unknown = sorted(set(names.replace(",", " ").split()) - LABELS)
+    if unknown:
+        raise ValidationError(f"Not a label that Bedside keeps out: {', '.join(unknown)}.")
 
 
 class Ehr(models.Model):
@@ -76,6 +84,15 @@ class Ehr(models.Model):
     test_patients = models.TextField(
         blank=True, help_text="FHIR ids of invented patients in this record, one a line. They stay out of statistics."
     )
+    labels_read = models.CharField(
+        max_length=50,
+        blank=True,
+        validators=[_are_labels],
+        help_text="Security labels whose entries are used all the same, by comma: R, V, PSY, ETH, HIV. Empty: none.",
+    )
+    restricted_in_hooks = models.BooleanField(
+        default=False, help_text="Cards are shown in restricted (R, V) charts too. Otherwise only the page answers."
+    )
 
     class Meta:
         verbose_name = "EHR"
@@ -107,6 +124,10 @@ class Ehr(models.Model):
         """The time there."""
         return timezone.now().astimezone(self.zone)
 
+    def opted_out(self, patient_id: str) -> bool:
+        """Has this patient said no? Then nothing is scored, stored or trained on."""
+        return self.opt_outs.filter(patient_key=self.pseudonym(patient_id)).exists()
+
     def pseudonym(self, patient_id: str) -> str:
         """A keyed hash that stands for the patient where the id must not stand (logs, indexes)."""
         return salted_hmac("cds.patient", f"{self.pk}|{patient_id}", algorithm="sha256").hexdigest()
@@ -129,6 +150,12 @@ class EnabledService(models.Model):
     stage = models.CharField(max_length=10, choices=Stage, default=Stage.SILENT)
     threshold = models.FloatField(null=True, blank=True, help_text="A fraction; empty: the service's own.")
     write_back = models.CharField(max_length=10, choices=WriteBackPolicy, default=WriteBackPolicy.SUGGEST)
+    cool_down_hours = models.PositiveSmallIntegerField(
+        default=8, help_text="For so long the same informing card is not shown again to the same user. 0: always shown."
+    )
+    daily_budget = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Informing cards a user and day; warnings are never held back. Empty: no limit."
+    )
     off_reason = models.CharField(max_length=200, blank=True, help_text="Why it was switched off.")
     off_by = models.CharField(max_length=150, blank=True)
     off_at = models.DateTimeField(null=True)
@@ -217,7 +244,13 @@ class IssuedCard(models.Model):
     uuid = models.UUIDField(primary_key=True)
     assessment = models.ForeignKey(Assessment, on_delete=models.CASCADE, related_name="cards")
     summary_kind = models.CharField(max_length=50, help_text="Which rule, or pending, or failed.")
+    user_key = models.CharField(max_length=64, blank=True, help_text="A keyed hash of who was shown it.")
+    words_key = models.CharField(max_length=64, blank=True, help_text="A keyed hash of what it said.")
+    hook_instance = models.CharField(max_length=64, blank=True)
     issued_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["user_key", "-issued_at"], name="latest_cards_of_a_user")]
 
     def __str__(self) -> str:
         return str(self.uuid)
@@ -253,6 +286,59 @@ class Feedback(models.Model):
 
     def __str__(self) -> str:
         return f"{self.card_uuid} {self.outcome}"
+
+
+class Suppression(models.Model):
+    """A card that was not shown, and why; the page shows its answer all the same."""
+
+    class Reason(models.TextChoices):
+        DUPLICATE = "duplicate", "Twice in one answer"
+        COOL_DOWN = "cool-down", "Shown to this user a short while ago"
+        SNOOZE = "snooze", "Snoozed when a card was overridden"
+        BUDGET = "budget", "The user's budget of the day was used up"
+
+    assessment = models.ForeignKey(Assessment, on_delete=models.CASCADE, related_name="suppressions")
+    reason = models.CharField(max_length=10, choices=Reason)
+    rule = models.CharField(max_length=50)
+    user_key = models.CharField(max_length=64, blank=True, help_text="A keyed hash of who was not shown it.")
+    suppressed_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.reason}"
+
+
+class Snooze(models.Model):
+    """Until when a rule is silent about a patient, because a clinician overrode its card with a reason."""
+
+    feedback = models.OneToOneField(Feedback, on_delete=models.CASCADE)
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
+    service_id = models.CharField(max_length=100)
+    patient_key = models.CharField(max_length=64)
+    rule = models.CharField(max_length=50)
+    user_key = models.CharField(max_length=64, blank=True)
+    reason = models.CharField(max_length=100)
+    until = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["patient_key", "service_id", "rule"], name="snoozes_of_a_patient")]
+
+    def __str__(self) -> str:
+        return f"{self.service_id} {self.rule}: {self.reason} until {self.until:%Y-%m-%d}"
+
+
+class OptOut(models.Model):
+    """A patient who said no, known by a keyed hash only."""
+
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="opt_outs")
+    patient_key = models.CharField(max_length=64)
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = "opt-out"
+        constraints = [models.UniqueConstraint(fields=["ehr", "patient_key"], name="opted_out_once")]
+
+    def __str__(self) -> str:
+        return f"{self.patient_key[:8]} at {self.ehr}"
 
 
 class WriteBack(models.Model):

@@ -17,6 +17,7 @@ class HookCall(models.Model):
     status = models.PositiveSmallIntegerField(help_text="The HTTP status of our answer.")
     answer = models.CharField(max_length=20, blank=True, help_text="The assessment's status when we answered.")
     cards = models.PositiveSmallIntegerField(default=0)
+    suppressed = models.PositiveSmallIntegerField(default=0, help_text="Cards that were not shown, to spare the user.")
     milliseconds = models.FloatField()
     prefetched = models.PositiveSmallIntegerField(default=0, help_text="Keys that came with the request.")
     test = models.BooleanField(default=False, help_text="About an invented patient: out of statistics.")
