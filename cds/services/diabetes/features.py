@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cds import analytes
+from cds.analytes import Analyte
+
 OLDEST_AGE = 80  # the survey prints every age above as 80 (85 before 2007), so the model knows no older person
 
 PERSON, BODY, WAIST, PRESSURE, LIPIDS, GLUCOSE = "person", "body", "waist", "pressure", "lipids", "glucose"
@@ -28,32 +31,24 @@ class Feature:
         return self.low <= value <= self.high
 
 
-# Limits: engineering limits to reject a value, not reference ranges.
+def _measured(analyte: Analyte, group: str, *, label: str = "") -> Feature:
+    """Unit and plausible limits are the analyte's: the chart's reader and the model reject the same values."""
+    low, high = analyte.plausible
+    label = label or analyte.title
+    return Feature(key=analyte.key, label=label, unit=analyte.unit, group=group, modifiable=True, low=low, high=high)
+
+
 FEATURES = (
     Feature(key="age", label="Age", unit="years", group=PERSON, modifiable=False, low=18, high=120),
     Feature(key="sex", label="Sex", unit="", group=PERSON, modifiable=False, low=0, high=1),
-    Feature(key="bmi", label="BMI", unit="kg/m2", group=BODY, modifiable=True, low=10, high=100),
-    Feature(key="waist", label="Waist", unit="cm", group=WAIST, modifiable=True, low=40, high=250),
-    Feature(
-        key="systolic", label="Systolic pressure", unit="mm[Hg]", group=PRESSURE, modifiable=True, low=50, high=300
-    ),
-    Feature(
-        key="diastolic", label="Diastolic pressure", unit="mm[Hg]", group=PRESSURE, modifiable=True, low=20, high=200
-    ),
-    Feature(
-        key="total_cholesterol",
-        label="Total cholesterol",
-        unit="mg/dL",
-        group=LIPIDS,
-        modifiable=True,
-        low=50,
-        high=1000,
-    ),
-    Feature(key="hdl", label="HDL cholesterol", unit="mg/dL", group=LIPIDS, modifiable=True, low=5, high=200),
-    Feature(
-        key="triglycerides", label="Triglycerides", unit="mg/dL", group=LIPIDS, modifiable=True, low=10, high=10000
-    ),
-    Feature(key="glucose", label="Glucose", unit="mg/dL", group=GLUCOSE, modifiable=True, low=20, high=1500),
+    _measured(analytes.BMI, BODY),
+    _measured(analytes.WAIST, WAIST),
+    _measured(analytes.SYSTOLIC, PRESSURE),
+    _measured(analytes.DIASTOLIC, PRESSURE),
+    _measured(analytes.TOTAL_CHOLESTEROL, LIPIDS),
+    _measured(analytes.HDL, LIPIDS),
+    _measured(analytes.TRIGLYCERIDES, LIPIDS),
+    _measured(analytes.GLUCOSE, GLUCOSE, label="Glucose"),
 )
 KEYS = tuple(feature.key for feature in FEATURES)
 AGE, SEX, SYSTOLIC, DIASTOLIC = (KEYS.index(key) for key in ("age", "sex", "systolic", "diastolic"))
