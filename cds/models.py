@@ -16,8 +16,8 @@ from django.utils.crypto import salted_hmac
 from cds.context import PatientContext
 from cds.fields import EncryptedField
 from cds.finding import Outcome, from_json
-from cds.labels import LABELS
 from cds.http import origin
+from cds.labels import LABELS
 
 
 def _spelt_out(url: str) -> str:
@@ -154,7 +154,9 @@ class EnabledService(models.Model):
         default=8, help_text="For so long the same informing card is not shown again to the same user. 0: always shown."
     )
     daily_budget = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="Informing cards a user and day; warnings are never held back. Empty: no limit."
+        null=True,
+        blank=True,
+        help_text="Informing cards a user and day; warnings are never held back. Empty: no limit.",
     )
     off_reason = models.CharField(max_length=200, blank=True, help_text="Why it was switched off.")
     off_by = models.CharField(max_length=150, blank=True)
