@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from cds import analytes
 from cds.cards import Card
 from cds.codes import FASTING_GLUCOSE_ORDER, HBA1C_ORDER, PREGNANCY_STATUS
@@ -87,16 +89,8 @@ class DiabetesRisk(DecisionService):
         if finding is None:
             return self._by_model(context, found, guess, threshold)
         step = self._step(context) if finding.rule in criteria.NEEDS_A_TEST else None
-        return Finding(
-            rule=finding.rule,
-            alert=finding.alert,
-            indicator=finding.indicator,
-            evidence=finding.evidence,
-            step=step,
-            estimate=guess,
-            missing=found.missing,
-            cautions=_cautions(context, found, finding),
-        )
+        cautions = _cautions(context, found, finding)
+        return replace(finding, step=step, estimate=guess, missing=found.missing, cautions=cautions)
 
     def _by_model(self, context: PatientContext, found: Inputs, guess: Estimate | None, threshold: float) -> Outcome:
         step = self._step(context)
