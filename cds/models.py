@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from cds.context import PatientContext
+from cds.errors import FhirError
 from cds.fields import EncryptedField
 from cds.finding import Outcome, from_json
 from cds.http import origin
@@ -24,7 +25,7 @@ def _spelt_out(url: str) -> str:
     """What two spellings of one FHIR base have in common."""
     try:
         return f"{origin(url)}{unquote(urlsplit(url).path)}".rstrip("/")
-    except ValueError as error:
+    except (ValueError, FhirError) as error:
         raise ValidationError({"fhir_base": "Not an address: its port is no number up to 65535."}) from error
 
 
@@ -73,8 +74,15 @@ class Ehr(models.Model):
     )
     standalone = models.BooleanField(default=False, help_text="May be opened from our own page, without a chart.")
     refresh = models.CharField(max_length=20, choices=Refresh, default=Refresh.NEVER, blank=True)
-    hook_issuer = models.URLField(unique=True, help_text="`iss` of the JWT with which the EHR signs its hooks.")
-    hook_jwks_url = models.URLField(help_text="Where the EHR publishes its hook keys; the only `jku` that we accept.")
+    hook_issuer = models.URLField(
+        unique=True,
+        null=True,
+        blank=True,
+        help_text="`iss` of the JWT with which the EHR signs its hooks; empty: none.",
+    )
+    hook_jwks_url = models.URLField(
+        blank=True, help_text="Where the EHR publishes its hook keys; the only `jku` that we accept."
+    )
     hook_algorithms = models.CharField(max_length=50, default="ES384,RS384", help_text="Accepted, separated by comma.")
     frame_ancestors = models.CharField(max_length=500, blank=True, help_text="Origins that may frame our pages.")
     mrn_system = models.CharField(max_length=200, blank=True, help_text="Identifier.system of the record number.")
