@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -20,8 +21,10 @@ from bench.stage import ROOT, Stage, Workers, stage
 
 def main() -> None:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that everything is taken down
     started = time.monotonic()
-    with stage(Workers.parse(options.workers)) as on:
+    workers = Workers.parse(options.workers)
+    with stage(workers) as on:
         micro = _micro(on, seconds=0.5 if options.quick else 3.0)
         _compare(on, probability=micro["probability"])
         rounds = Rounds(stage=on, seconds=options.seconds)
@@ -30,7 +33,8 @@ def main() -> None:
     rows = {cell: Row.of(results) for cell, results in rounds.results.items()}
     print(f"{time.monotonic() - started:.0f} s in all")
     if not options.quick and not options.only:
-        path = write(ROOT, rows, micro, rounds=options.rounds, seconds=options.seconds, workers=options.workers)
+        method = f"Medians of {options.rounds} rounds of {options.seconds:g} s (arrivals: twice as long), taking turns."
+        path = write(ROOT, rows, micro, method=method, workers=workers)
         print(f"written: {path.relative_to(ROOT)}")
 
 

@@ -17,6 +17,9 @@ PATIENT = "bench-1"
 SMALL, LARGE = "8 KB", "317 KB"
 OBSERVATIONS = {SMALL: 9, LARGE: 200}
 _VARIED = 111.25  # the newest glucose: the one value that differs for each fresh patient
+_REMARK = (
+    "Measured in routine care; released by the laboratory after the usual checks of sample and instrument on the day."
+)
 _PER_YEAR = 9  # measurements of one kind a year
 
 # key: (prefetch key, LOINC, name, unit, value)
@@ -175,7 +178,7 @@ def _words(number: int, display: str) -> dict[str, Any]:
         },
         "text": {
             "status": "generated",
-            "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><p><b>{display}</b></p><p>Measured in routine care; released by the laboratory after the usual checks of sample and instrument on the day.</p></div>',
+            "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><p><b>{display}</b></p><p>{_REMARK}</p></div>',
         },
         "identifier": [{"system": f"{place}/result", "value": f"R-{number:08d}"}],
         "performer": [{"reference": "Organization/lab", "display": "Central laboratory"}],

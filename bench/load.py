@@ -11,6 +11,7 @@ import select
 import socket
 import time
 from collections import deque
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -59,8 +60,8 @@ class Figures:
 
 def send(load: Load) -> Figures:
     """Run it in a process of its own, which has nothing else to do."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_send, (load,))
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_send, load).result()
 
 
 def _send(load: Load) -> Figures:

@@ -25,7 +25,7 @@ WEB_PROCESSES, WEB_THREADS = 2, 4
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where requests go: a port, the processes that serve it, the database's own process being none of them."""
+    """Where requests go: a port, and the processes that serve it."""
 
     port: int
     servers: tuple[Server, ...]
