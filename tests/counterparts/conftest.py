@@ -1,0 +1,112 @@
+"""A hospital of published parts: `oidc-provider` logs in, `@medplum/fhir-router` keeps the chart of the demo's cast."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from joserfc.jwk import ECKey, RSAKey
+from pytest_django.live_server_helper import LiveServer
+
+from cds.models import Ehr, EnabledService
+from cds.registry import all_services
+from smartapp.demo_ehr.cast import read_cast
+from tests.counterparts.hospital import SCOPES, Hospital
+
+HERE = Path(__file__).parent
+NODE = (20, 19)
+INSTALL_SECONDS, START_SECONDS = 100, 30
+
+
+@pytest.fixture(scope="session")
+def parts() -> Path:
+    """The folder with our three programs and what npm installs for them: fetched once for each lock file."""
+    _require_node()
+    locked = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()[:16]
+    folder = Path(settings.HOME) / "counterparts" / locked
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (*HERE.glob("*.mjs"), *HERE.glob("package*.json")):
+        shutil.copy(file, folder)
+    if not (folder / "installed").exists():
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=peer"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS)
+        assert done.returncode == 0, f"npm could not install the counterparts: {done.stderr[-1000:]}"
+        (folder / "installed").touch()
+    return folder
+
+
+def _require_node() -> None:
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("node and npm are not installed: the counterparts cannot be started")
+    told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    if tuple(int(part) for part in told.strip().removeprefix("v").split(".")[:2]) < NODE:
+        pytest.skip(f"node {told.strip()} is older than the {NODE[0]}.{NODE[1]} that the counterparts need")
+
+
+@pytest.fixture(scope="session")
+def counterparts(parts: Path, live_server: LiveServer) -> Iterator[Hospital]:
+    """Both parts in one process of their own, on a port of their own."""
+    hook_key = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, auto_kid=True)
+    login_key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+    app = f"http://localhost:{urlsplit(live_server.url).port}"
+    client = {
+        "client_id": "bedside",
+        "redirect_uris": [f"{app}/callback"],
+        "token_endpoint_auth_method": "none",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+    }
+    told = {
+        "keys": [key.as_dict(private=True) for key in (login_key, hook_key)],
+        "client": client,
+        "scopes": SCOPES,
+        "fhirUser": "Practitioner/dr-okafor",
+        "resources": read_cast(),
+    }
+    command = ["node", str(parts / "hospital.mjs")]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield Hospital(url=_address(process, told), hook_key=hook_key)
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+        for stream in (process.stdin, process.stdout):
+            if stream:
+                stream.close()
+
+
+def _address(process: subprocess.Popen[str], told: Mapping[str, object]) -> str:
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(json.dumps(told))
+    process.stdin.close()
+    line = process.stdout.readline()
+    assert line, "the counterparts did not start; their standard error says why"
+    return str(json.loads(line)["url"])
+
+
+@pytest.fixture
+def elsewhere(counterparts: Hospital, site: str, db: None) -> Ehr:
+    """The hospital of published parts as a connected EHR, every service live."""
+    cache.clear()
+    ehr = Ehr.objects.create(
+        name="A hospital of published parts",
+        fhir_base=f"{counterparts.url}/fhir",
+        client_id="bedside",
+        hook_issuer=counterparts.url,
+        hook_jwks_url=f"{counterparts.url}/jwks",
+        frame_ancestors=counterparts.url,
+        mrn_system="urn:oid:2.16.840.1.113883.19.5.99.1",
+        private_network=True,
+    )
+    for service in all_services():
+        EnabledService.objects.create(ehr=ehr, service_id=service.id, stage=EnabledService.Stage.LIVE)
+    return ehr

@@ -1,0 +1,98 @@
+"""The launch against an authorization server that nobody here wrote, and "Save to chart" into a chart of strangers."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+import pytest
+import requests
+from django.test import Client
+
+from cds.models import Ehr
+from smartapp.models import SmartSession
+from tests.counterparts.hospital import SECONDS, Hospital
+
+
+class Browser:
+    """Follows the hospital's redirects with its cookies, and talks to us with ours."""
+
+    def __init__(self, ehr: Ehr) -> None:
+        self.ehr = ehr
+        self.app = Client(SERVER_NAME="localhost")
+
+    def begin(self, ticket: str) -> str:
+        begun = self.app.get("/launch", {"iss": self.ehr.fhir_base, "launch": ticket})
+        assert begun.status_code == 302, begun.content.decode()
+        return str(begun["Location"])
+
+    def log_in(self, address: str) -> dict[str, str]:
+        """What the authorization server sends to our callback."""
+        with requests.Session() as hospital:
+            while "/callback?" not in address:
+                answer = hospital.get(address, allow_redirects=False, timeout=SECONDS)
+                assert answer.is_redirect, answer.text
+                address = urljoin(address, answer.headers["Location"])
+        return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+
+    def callback(self, query: dict[str, str]) -> Any:
+        return self.app.get("/callback", query)
+
+    def open(self, ticket: str) -> str:
+        finished = self.callback(self.log_in(self.begin(ticket)))
+        assert finished.status_code == 302, finished.content.decode()
+        return str(finished["Location"])
+
+
+@pytest.fixture
+def browser(elsewhere: Ehr) -> Browser:
+    return Browser(elsewhere)
+
+
+def test_a_launch_ends_on_the_page_of_the_patient_whose_chart_is_open(browser: Browser, counterparts: Hospital) -> None:
+    page = browser.app.get(browser.open(counterparts.open_chart("ada")))
+    shown = page.content.decode()
+    assert "Ada Lindqvist" in shown
+    assert "18 in 100" in shown
+
+
+def test_the_clinician_is_the_one_of_the_id_token(browser: Browser, counterparts: Hospital) -> None:
+    browser.open(counterparts.open_chart("bruno"))
+    assert SmartSession.objects.get().grant.user == "Practitioner/dr-okafor"
+
+
+def test_a_launch_without_a_patient_is_stopped(browser: Browser, counterparts: Hospital) -> None:
+    ticket = counterparts.open_chart("")
+    stopped = browser.callback(browser.log_in(browser.begin(ticket)))
+    assert stopped.status_code >= 400
+    assert not SmartSession.objects.exists()
+
+
+def test_a_ticket_that_the_ehr_does_not_know_is_stopped(browser: Browser) -> None:
+    assert browser.callback(browser.log_in(browser.begin("guessed"))).status_code == 403
+
+
+def test_a_code_is_good_once(browser: Browser, counterparts: Hospital) -> None:
+    query = browser.log_in(browser.begin(counterparts.open_chart("ada")))
+    assert browser.callback(query).status_code == 302
+    assert browser.callback(query).status_code in {400, 403}
+
+
+def test_saving_twice_writes_one_risk_assessment_into_the_strangers_chart(
+    browser: Browser, counterparts: Hospital
+) -> None:
+    address = browser.open(counterparts.open_chart("ada"))
+    shown = browser.app.get(address).content.decode()
+    form = re.search(r'<form method="post" action="([^"]+/save/[^"]+)">(.*?)</form>', shown, re.S)
+    assert form, "the page offers nothing to save"
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form[2]))
+    for _ in range(2):
+        saved = browser.app.post(html.unescape(form[1]), fields)
+        assert saved.status_code == 303, saved.content.decode()
+    (assessment,) = counterparts.read("RiskAssessment?subject=Patient/ada")
+    assert assessment["subject"]["reference"] == "Patient/ada"
+    (device,) = counterparts.read("Device")
+    assert assessment["performer"]["reference"] == f"Device/{device['id']}"
+    assert counterparts.read("Provenance")
