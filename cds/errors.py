@@ -4,6 +4,7 @@ CdsError
 ├── BadInput            400  what was sent cannot be used as it stands
 ├── Refused             401  the caller is not who may ask
 ├── UnknownService      404
+├── Gone                410  it was deleted after its retention time
 ├── MissingData         412  required data could not be had (CDS Hooks 2.0.1, "Prefetch Template")
 ├── TooLarge            413
 └── FhirError           502
@@ -34,6 +35,10 @@ class Refused(CdsError):
 
 class UnknownService(CdsError):
     status = 404
+
+
+class Gone(CdsError):
+    status = 410
 
 
 class TooLarge(CdsError):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from cds.context import PatientContext
-from cds.errors import FhirError
+from cds.errors import FhirError, Gone
 from cds.fields import EncryptedField
 from cds.finding import Outcome, from_json
 from cds.http import origin
@@ -82,6 +82,9 @@ class Ehr(models.Model):
     )
     hook_jwks_url = models.URLField(
         blank=True, help_text="Where the EHR publishes its hook keys; the only `jku` that we accept."
+    )
+    hook_tenant = models.CharField(
+        max_length=200, blank=True, help_text="If set, the `tenant` that the JWT must name: one issuer, many hospitals."
     )
     hook_algorithms = models.CharField(max_length=50, default="ES384,RS384", help_text="Accepted, separated by comma.")
     frame_ancestors = models.CharField(max_length=500, blank=True, help_text="Origins that may frame our pages.")
@@ -211,7 +214,8 @@ class Assessment(models.Model):
     threshold = models.FloatField()
     fingerprint = models.CharField(max_length=64)
     patient_key = models.CharField(max_length=64, db_index=True)
-    snapshot = EncryptedField()
+    snapshot = EncryptedField(null=True, help_text="The facts; deleted after SNAPSHOT_RETENTION_DAYS.")
+    snapshot_hmac = models.CharField(max_length=80, blank=True, help_text="What is left of the facts then.")
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     result = EncryptedField(null=True)
     failure = models.CharField(max_length=200, blank=True, help_text="The error's class; its message is in the log.")
@@ -241,6 +245,8 @@ class Assessment(models.Model):
 
     @property
     def context(self) -> PatientContext:
+        if self.snapshot is None:
+            raise Gone("the facts behind this assessment were deleted after their retention time")
         return PatientContext.from_json(self.snapshot)
 
     @property
@@ -383,16 +389,18 @@ class WriteBack(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who saw or sent what. Append-only; sealed into a hash chain by `cds.audit.seal`."""
+    """Who saw or sent what. Append-only, in the database too; sealed into a hash chain by `cds.chain.seal`."""
 
     ehr = models.ForeignKey(Ehr, on_delete=models.PROTECT, null=True)
     recorded_at = models.DateTimeField(default=timezone.now)
     action = models.CharField(max_length=40)
     actor = models.CharField(max_length=64, help_text="A keyed hash of the user, or the name of a system.")
+    address = models.CharField(max_length=45, blank=True, help_text="Where the request came from; empty: our own work.")
     patient_key = models.CharField(max_length=64, blank=True, db_index=True)
     subject = models.CharField(max_length=100, blank=True, help_text="What it was about: an assessment, a card.")
     detail = models.JSONField(default=dict)
     sequence = models.BigIntegerField(null=True, unique=True)
+    key_id = models.CharField(max_length=8, blank=True, help_text="Which of AUDIT_KEY sealed it.")
     seal = models.CharField(max_length=64, blank=True)
 
     class Meta:
@@ -409,6 +417,22 @@ class AuditEntry(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         raise PermissionError("audit entries are append-only")
+
+
+class PurgedSegment(models.Model):
+    """What is left of audit entries that were purged after their retention: enough for the chain to go on from."""
+
+    first = models.BigIntegerField(unique=True)
+    last = models.BigIntegerField(unique=True)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    last_seal = models.CharField(max_length=64)
+    purged_at = models.DateTimeField(default=timezone.now)
+    key_id = models.CharField(max_length=8)
+    seal = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"audit entries {self.first} to {self.last}, purged"
 
 
 class SigningKey(models.Model):

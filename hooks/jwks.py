@@ -1,0 +1,92 @@
+"""The EHR's public keys: read from the registered address only, kept as long as it says, read again no more than needed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from functools import lru_cache
+
+import requests
+from django.core.cache import cache
+from joserfc.errors import JoseError
+from joserfc.jwk import JWKRegistry, Key
+
+from cds.errors import FhirError, Refused
+from cds.http import bounded
+from cds.models import Ehr
+
+logger = logging.getLogger(__name__)
+
+SHORTEST_SECONDS, USUAL_SECONDS, LONGEST_SECONDS = 60, 300, 86_400
+AGAIN_SECONDS = 10  # an unknown kid makes us read the keys again, and a failure try again, this often at most
+_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
+
+
+def key_for(ehr: Ehr, *, kid: str, key_type: str) -> Key:
+    """The one published key of this kid and type, else Refused."""
+    for read in (_kept, _read_again):
+        found = [key for key in read(ehr) if key.kid == kid and key.key_type == key_type]
+        if len(found) == 1:
+            return found[0]
+    raise Refused("no such key")
+
+
+def seconds_to_keep(cache_control: str) -> int:
+    """max-age within our bounds: a day at most, so that a withdrawn key dies; a minute at least, for the EHR's sake."""
+    if "no-store" in cache_control.lower() or "no-cache" in cache_control.lower():
+        return SHORTEST_SECONDS
+    said = _MAX_AGE.search(cache_control)
+    return min(max(int(said[1]), SHORTEST_SECONDS), LONGEST_SECONDS) if said else USUAL_SECONDS
+
+
+def _kept(ehr: Ehr) -> tuple[Key, ...]:
+    text = cache.get(_place(ehr))
+    return _parsed(text) if text else _read(ehr)
+
+
+def _read_again(ehr: Ehr) -> tuple[Key, ...]:
+    """The EHR may have published a key since; but whoever sends unknown kids must not make us ask all the time."""
+    return _read(ehr) if cache.get(f"{_place(ehr)}:read") is None else ()
+
+
+def _read(ehr: Ehr) -> tuple[Key, ...]:
+    """Over the network. After a failure nobody tries for a moment: each try may cost a thread its time-out."""
+    place = _place(ehr)
+    if cache.get(f"{place}:failed"):
+        raise Refused("the EHR's keys could not be read a moment ago")
+    cache.set(f"{place}:read", 1, AGAIN_SECONDS)
+    try:
+        text, seconds = _fetched(ehr)
+        keys = _parsed(text)
+    except (FhirError, ValueError, TypeError, KeyError) as error:
+        cache.set(f"{place}:failed", 1, AGAIN_SECONDS)
+        raise Refused(f"the EHR's keys cannot be read: {type(error).__name__}") from error
+    cache.set(place, text, seconds)
+    return keys
+
+
+def _fetched(ehr: Ehr) -> tuple[str, int]:
+    with bounded(requests.Session(), origins=(ehr.hook_jwks_url,), private_network=ehr.private_network) as session:
+        answer = session.get(ehr.hook_jwks_url)
+    if answer.status_code != 200:
+        raise FhirError("no keys", url=ehr.hook_jwks_url, http_status=answer.status_code)
+    return answer.text, seconds_to_keep(answer.headers.get("Cache-Control", ""))
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> tuple[Key, ...]:
+    """One key that we cannot read (a curve that we do not know) is left out and does not spoil the others."""
+    found = []
+    for member in json.loads(text)["keys"]:
+        try:
+            found.append(JWKRegistry.import_key(member))
+        except (JoseError, ValueError, TypeError, KeyError) as error:
+            logger.info("a published key cannot be used: %s", type(error).__name__)
+    return tuple(found)
+
+
+def _place(ehr: Ehr) -> str:
+    """In the cache; another address is another place."""
+    return f"hooks:jwks:{ehr.pk}:{hashlib.sha256(ehr.hook_jwks_url.encode()).hexdigest()[:16]}"
