@@ -33,7 +33,7 @@ def main() -> None:
     rows = {cell: Row.of(results) for cell, results in rounds.results.items()}
     print(f"{time.monotonic() - started:.0f} s in all")
     if not options.quick and not options.only:
-        method = f"Medians of {options.rounds} rounds of {options.seconds:g} s (arrivals: twice as long), taking turns."
+        method = f"Medians of {options.rounds} rounds of {options.seconds:g} s (317 KB and arrivals: twice as long), taking turns."
         path = write(ROOT, rows, micro, method=method, workers=workers)
         print(f"written: {path.relative_to(ROOT)}")
 

@@ -217,16 +217,16 @@ class _Run:
         self.idle.append(self.busy.pop(number))
 
     def _count(self, connection: _Connection, answer: bytes) -> None:
-        """Within the window by the answer's time (closed model) or by the time it was due (arrivals)."""
+        """Arrivals count by when they were due. In the closed model the rate counts what was answered in the window; times
+        also count what was still under way at its end, or the slowest would be left out."""
         self.total += 1
         now = time.perf_counter()
-        placed = now if self.load.rate is None else connection.due
-        if not self.begins <= placed <= self.ends:
+        if not self.begins <= (now if self.load.rate is None else connection.due):
             return
         if not answer.startswith(b"HTTP/1.1 200"):
             self.failed += 1
         elif ANSWER in answer:
-            self.answered += 1
+            self.answered += self.load.rate is not None or now <= self.ends
             self.times.append((now - connection.due) * 1000)
         elif PENDING in answer:
             self.pending += 1

@@ -111,7 +111,7 @@ class Rounds:
             path=cell.way.path,
             body=body(cell.size),
             connections=cell.connections,
-            seconds=self.seconds * (1 if cell.rate is None else 2),
+            seconds=self.seconds * (1 if cell.rate is None and cell.size == SMALL else 2),
             rate=cell.rate,
             first_patient=self.next_patient if cell.way.fresh else None,
         )
