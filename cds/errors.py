@@ -5,7 +5,9 @@ CdsError
 ├── Refused             401  the caller is not who may ask
 ├── UnknownService      404
 ├── Gone                410  it was deleted after its retention time
+├── MergedPatient       409  this record counts no more: the patient has another one
 ├── MissingData         412  required data could not be had (CDS Hooks 2.0.1, "Prefetch Template")
+│   └── ProtectedData        part of it carries a security label that keeps it out
 ├── TooLarge            413
 └── FhirError           502
     ├── FhirUnreachable      time-out, connection, 429, 5xx: the same call may work later
@@ -53,6 +55,23 @@ class MissingData(CdsError):
     def __init__(self, keys: tuple[str, ...]) -> None:
         super().__init__(f"required data could not be had: {', '.join(keys)}")
         self.keys = keys
+
+
+class ProtectedData(MissingData):
+    """Which need it concerns is not said: that would tell what kind of entry is protected."""
+
+    def __init__(self) -> None:
+        CdsError.__init__(self, "part of the record that is required here is protected and was not used")
+        self.keys = ()
+
+
+class MergedPatient(CdsError):
+    """Patient.link says replaced-by. Not followed: token and context are for the record that was asked about."""
+
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("this patient's record was merged into another one; ask about that one")
 
 
 class FhirError(CdsError):

@@ -12,10 +12,11 @@ import msgspec
 from django.conf import settings
 
 from cds.context import PatientContext
-from cds.errors import BadInput, FhirError, FhirInvalid, FhirRefused, MissingData
+from cds.errors import BadInput, FhirError, FhirInvalid, FhirRefused, MergedPatient, MissingData, ProtectedData
 from cds.facts import Diagnosis, Drug, Issue, Observed, Order, Person, Stay, Treatment
 from cds.fhir.client import FhirServer
 from cds.fhir.read import Reader, Reading
+from cds.labels import PROTECTED, kept_out
 from cds.needs import Need
 from cds.service import DecisionService
 
@@ -30,12 +31,15 @@ def gather(
     client: FhirServer | None = None,
     prefetch: Mapping[str, msgspec.Raw] | None = None,
     encounter_id: str | None = None,
+    labels_read: str = "",
 ) -> PatientContext:
     """The facts that `service` needs about one patient; `now` is in the EHR's zone.
 
-    Raises MissingData (412) when a required need is neither in the prefetch nor fetchable.
+    Raises MissingData (412) when a required need is neither in the prefetch nor fetchable. `labels_read`: the security
+    labels (cds.labels) whose entries this hospital allows, by comma.
     """
-    reader = Reader(patient_id=patient_id, zone=now.tzinfo)  # type: ignore[arg-type]  # PatientContext refuses a naive `now`
+    out = kept_out(except_for=labels_read)
+    reader = Reader(patient_id=patient_id, zone=now.tzinfo, kept_out=out)  # type: ignore[arg-type]  # PatientContext refuses a naive `now`
     readings = _from_prefetch(service.needs, prefetch or {}, reader)
     if client is not None:
         open_needs = [need for need in service.needs if need.key not in readings or readings[need.key].failed]
@@ -135,6 +139,8 @@ def assemble(
     if lacking:
         raise MissingData(lacking)
     person = _person(got, patient_id)
+    if any(need.required and got[need.key].withheld for need in needs):
+        raise ProtectedData  # "none on record" would be untrue: docs/decisions/005-protected-entries.md
     coded = _once([fact for reading in got.values() for fact in reading.coded])
     observed, ahead = _by_analyte([fact for reading in got.values() for fact in reading.observed], now)
     return PatientContext(
@@ -147,7 +153,7 @@ def assemble(
         treatments=_of(Treatment, coded),
         stays=_of(Stay, coded),
         orders=_of(Order, coded),
-        issues=(*_issues(readings), *ahead, *_cut_short(got)),
+        issues=(*_issues(readings), *ahead, *_cut_short(got), *_protected(got)),
         unread=tuple(need.key for need in needs if need.key not in got),
     )
 
@@ -158,6 +164,8 @@ def _person(readings: Mapping[str, Reading], patient_id: str) -> Person:
         raise MissingData(("patient",))
     if person.id != patient_id:
         raise BadInput("the Patient is another one than the context's")
+    if readings["patient"].merged:
+        raise MergedPatient
     return person
 
 
@@ -189,6 +197,12 @@ def _of(kind: type[Any], coded: Any) -> tuple[Any, ...]:
 
 def _issues(readings: Mapping[str, Reading]) -> list[Issue]:
     return [issue for reading in readings.values() for issue in reading.issues]
+
+
+def _protected(readings: Mapping[str, Reading]) -> list[Issue]:
+    """Said once and in general: under which need would tell what kind of entry it is."""
+    withheld = any(reading.withheld for reading in readings.values())
+    return [Issue(need="record", reason=PROTECTED)] if withheld else []
 
 
 def _cut_short(readings: Mapping[str, Reading]) -> list[Issue]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from cds import labels
 from cds.analytes import UNIT_ALIASES, Analyte
 from cds.codes import RACE, UCUM, Code
 from cds.facts import Coded, Diagnosis, Drug, Issue, Observed, Order, Person, Quantity, Stay, Treatment, When
@@ -49,6 +50,8 @@ class Reading(msgspec.Struct):
     next: str | None = None
     failed: bool = False
     dropped: int = 0
+    withheld: bool = False
+    merged: bool = False
 
     def absorb(self, more: Reading) -> None:
         """Add a further page."""
@@ -57,16 +60,29 @@ class Reading(msgspec.Struct):
         self.issues += more.issues
         self.dropped += more.dropped
         self.failed = self.failed or more.failed
+        self.withheld = self.withheld or more.withheld
+        self.merged = self.merged or more.merged
         self.next = more.next
 
 
 class Reader:
-    """Reads for one patient; `zone` is the EHR's, for dates without one; `names`: more references to the same person."""
+    """Reads for one patient; `zone` is the EHR's, for dates without one; `names`: more references to the same person.
 
-    def __init__(self, *, patient_id: str, zone: tzinfo, names: frozenset[str] = frozenset()) -> None:
+    Entries with a security label of `kept_out` are dropped before anything else of them is looked at.
+    """
+
+    def __init__(
+        self,
+        *,
+        patient_id: str,
+        zone: tzinfo,
+        names: frozenset[str] = frozenset(),
+        kept_out: frozenset[Code] = labels.kept_out(),
+    ) -> None:
         self.patient_id = patient_id
         self.zone = zone
         self.names = names | {f"Patient/{patient_id}"}
+        self.kept_out = kept_out
 
     def read(self, need: Need, raw: bytes | msgspec.Raw) -> Reading:
         """One resource or one Bundle. Never raises for content: what cannot be used becomes an issue."""
@@ -74,10 +90,17 @@ class Reader:
         read_one = self._reading_of(need)
         for resource in self._resources(need, raw, reading):
             if resource.resource_type == need.resource:
-                read_one(resource, need, reading)
+                if resource.meta is None or not self._withheld(resource.meta, need):
+                    read_one(resource, need, reading)
+                else:
+                    reading.withheld = True  # and no word on which entry, or with which label
             elif resource.resource_type == "OperationOutcome":
                 self._outcome(resource, need, reading)  # any other type was included by the search
         return reading
+
+    def _withheld(self, meta: shapes.Meta, need: Need) -> bool:
+        """Of a Patient the label is about the whole chart: `Person.restricted` says it."""
+        return bool(meta.security) and need.resource != "Patient" and _labelled(meta, self.kept_out)
 
     def _reading_of(self, need: Need) -> Callable[[Any, Need, Reading], None]:
         if need.resource == "Patient":
@@ -133,7 +156,9 @@ class Reader:
             sex=found.gender if found.gender in {"male", "female", "other"} else "unknown",
             deceased=bool(found.deceased_boolean or found.deceased_date_time),
             race_codes=tuple(sorted(_race_codes(found.extension or ()))),
+            restricted=found.meta is not None and _labelled(found.meta, labels.RESTRICTED),
         )
+        reading.merged = any(link.type == "replaced-by" for link in found.link or ())
 
     # --- Observation ---------------------------------------------------------------------------------------------
     def _observation(self, wanted: Wanted, found: shapes.Observation, need: Need, reading: Reading) -> None:
@@ -285,6 +310,10 @@ def _name(raw: msgspec.Raw) -> str:
 def _reference(found: Any) -> str:
     """Relative; "" for a resource without an id, which no reference can name."""
     return f"{found.resource_type}/{found.id}" if found.id else ""
+
+
+def _labelled(meta: shapes.Meta, names: frozenset[Code]) -> bool:
+    return any((label.system, label.code) in names for label in meta.security or ())
 
 
 def _match(concept: shapes.CodesOnly | None, wanted: Wanted) -> tuple[Analyte, Code] | None:

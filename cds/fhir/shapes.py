@@ -59,6 +59,12 @@ class QuantityShape(Shape):
     comparator: str | None = None
 
 
+class Meta(Shape):
+    """Of which only the security labels matter here."""
+
+    security: list[CodeOnly] | None = None
+
+
 class OutcomeIssue(Shape):
     """Of an OperationOutcome, which may stand wherever a resource is expected."""
 
@@ -73,6 +79,7 @@ class Component(Shape):
 class Observation(Shape):
     resource_type: str = ""
     id: str | None = None
+    meta: Meta | None = None
     status: str | None = None
     code: CodesOnly | None = None
     subject: ReferenceOnly | None = None
@@ -94,9 +101,18 @@ class Extension(Shape):
     extension: list[Extension] | None = None
 
 
+class PatientLink(Shape):
+    """Another record of the same person; after a merge the one that counts (`replaced-by`)."""
+
+    type: str | None = None
+    other: ReferenceOnly | None = None
+
+
 class Patient(Shape):
     resource_type: str = ""
     id: str | None = None
+    meta: Meta | None = None
+    link: list[PatientLink] | None = None
     birth_date: str | None = None
     gender: str | None = None
     deceased_boolean: bool | None = None
@@ -110,6 +126,7 @@ class Statement(Shape):
 
     resource_type: str = ""
     id: str | None = None
+    meta: Meta | None = None
     status: str | None = None
     intent: str | None = None
     subject: Reference | None = None

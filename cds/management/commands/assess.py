@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from cds import registry
-from cds.errors import CdsError, MissingData
+from cds.errors import CdsError, MergedPatient, MissingData
 from cds.fhir.files import Chart, charts
 from cds.fhir.read import Reader, Reading
 from cds.finding import NotApplicable, Outcome
@@ -63,7 +63,9 @@ def line(service: DecisionService, chart: Chart, *, model: Model | None, now: An
     try:
         context = assemble(service.needs, readings, patient_id=chart.id, now=now)
     except MissingData as error:
-        return {"patient": chart.id, "outcome": "MissingData", "rule": ", ".join(error.keys)}
+        return {"patient": chart.id, "outcome": type(error).__name__, "rule": ", ".join(error.keys)}
+    except MergedPatient as error:
+        return {"patient": chart.id, "outcome": type(error).__name__, "rule": ""}
     outcome = service.assess(context, model=model, threshold=service.threshold)
     return {"patient": chart.id, **_said(outcome), "cards": [card.summary for card in service.cards(outcome, context)]}
 
