@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwr
 from cds.models import Ehr
 
 CHROMIUM = shutil.which("chromium")
+expect.set_options(timeout=30_000)  # ms; how fast this machine is today is no part of the test
 WIDTHS = {"wide": (1280, 900), "narrow": (400, 800)}
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
 
