@@ -12,8 +12,26 @@ from msgspec import Struct
 from cds.facts import Diagnosis, Drug, Issue, Observed, Order, Person, Stay, Treatment
 
 
+class Ordering(Struct, frozen=True, kw_only=True):
+    """What a clinician is about to order, as the hooks order-select and order-sign carry it: nothing of it is signed."""
+
+    drugs: tuple[Drug, ...] = ()
+    orders: tuple[Order, ...] = ()
+    selected: tuple[str, ...] = ()  # references of those chosen just now; none named: all of them are meant
+
+    @property
+    def chosen_drugs(self) -> tuple[Drug, ...]:
+        """A draft without an id cannot be named by a selection, so it counts as chosen."""
+        if not self.selected:
+            return self.drugs
+        return tuple(drug for drug in self.drugs if not drug.source or drug.source in self.selected)
+
+
 class PatientContext(Struct, frozen=True, kw_only=True):
-    """What the record said at `now` (in the EHR's zone). Measurements come newest first, keyed by analyte."""
+    """What the record said at `now` (in the EHR's zone). Measurements come newest first, keyed by analyte.
+
+    `ordering` is None where nobody is ordering anything: a chart was opened, a page looked at.
+    """
 
     patient: Person
     now: datetime
@@ -24,6 +42,7 @@ class PatientContext(Struct, frozen=True, kw_only=True):
     treatments: tuple[Treatment, ...] = ()
     stays: tuple[Stay, ...] = ()
     orders: tuple[Order, ...] = ()
+    ordering: Ordering | None = None
     issues: tuple[Issue, ...] = ()
     unread: tuple[str, ...] = ()
 

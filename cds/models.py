@@ -46,6 +46,10 @@ def _are_labels(names: str) -> None:
 class Ehr(models.Model):
     """One connected hospital system."""
 
+    class HooksVersion(models.TextChoices):
+        V2_0 = "2.0", "2.0"
+        V3_0 = "3.0", "3.0 (ballot)"
+
     class ClientKind(models.TextChoices):
         PUBLIC = "public", "Public: PKCE alone"
         SYMMETRIC = "symmetric", "Confidential: a secret"
@@ -82,6 +86,9 @@ class Ehr(models.Model):
     )
     hook_jwks_url = models.URLField(
         blank=True, help_text="Where the EHR publishes its hook keys; the only `jku` that we accept."
+    )
+    hooks_version = models.CharField(
+        max_length=5, choices=HooksVersion, default=HooksVersion.V2_0, help_text="CDS Hooks as the EHR speaks it."
     )
     hook_tenant = models.CharField(
         max_length=200, blank=True, help_text="If set, the `tenant` that the JWT must name: one issuer, many hospitals."

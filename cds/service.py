@@ -43,7 +43,7 @@ class DecisionService:
     title: ClassVar[str]
     subject: ClassVar[str]  # what is looked for, as in "Could not check for {subject} just now"
     description: ClassVar[str]
-    hook: ClassVar[str]
+    hooks: ClassVar[tuple[str, ...]]  # names of the CDS Hooks library: one endpoint answers all of them
     needs: ClassVar[tuple[Need, ...]]
     rules: ClassVar[tuple[Rule, ...]]
     trends: ClassVar[tuple[Trend, ...]] = ()

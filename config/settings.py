@@ -132,6 +132,7 @@ else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # --- Deadlines and limits ----------------------------------------------------------------------------------------
+OPEN_DISCOVERY = env.flag("OPEN_DISCOVERY", default=True)  # may a caller without a JWT see which services there are?
 HOOK_WAIT_SECONDS = env.number("HOOK_WAIT", 0.4)  # CDS Hooks 2.0.1 asks for an answer in about 500 ms
 FHIR_TIMEOUT_SECONDS = env.number("FHIR_TIMEOUT", 5)
 FHIR_ANSWER_SECONDS = env.number("FHIR_ANSWER", 10)  # for the whole of one answer, however steadily it drips

@@ -10,8 +10,11 @@ from hooks.models import HookCall
 
 @admin.register(HookCall)
 class HookCallAdmin(admin.ModelAdmin[HookCall]):
-    list_display = ("received_at", "ehr", "service_id", "status", "answer", "cards", "milliseconds", "prefetched")
-    list_filter = ("status", "answer", "ehr", "service_id", "received_at")
+    list_display = (
+        *("received_at", "ehr", "service_id", "hook", "status", "answer", "cards", "suppressed", "milliseconds"),
+        "prefetched",
+    )
+    list_filter = ("status", "answer", "ehr", "service_id", "hook", "received_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

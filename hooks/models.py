@@ -13,6 +13,7 @@ class HookCall(models.Model):
 
     ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
     service_id = models.CharField(max_length=100)
+    hook = models.CharField(max_length=50, blank=True)
     hook_instance = models.CharField(max_length=64, blank=True)
     status = models.PositiveSmallIntegerField(help_text="The HTTP status of our answer.")
     answer = models.CharField(max_length=20, blank=True, help_text="The assessment's status when we answered.")

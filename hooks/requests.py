@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
 import msgspec
 
 from cds.errors import BadInput
 from cds.service import DecisionService
+from hooks.library import HOOKS, Field
 
+T = TypeVar("T")
 # FHIR R4 "id": what may stand in a URL of ours towards the EHR. A slash would change the path.
 _FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_NOTHING = (b"null", b'""')
+_BEGINS = {"id": b'"', "text": b'"', "array": b"[", "object": b"{"}
+_MUST_BE = {"id": "a text", "text": "a text", "array": "an array", "object": "an object"}
 
 
 class Authorization(msgspec.Struct):
@@ -53,20 +59,31 @@ def parse(body: bytes, service: DecisionService) -> HookRequest:
         raise BadInput(f"the request has the wrong shape at {place}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInput("the request is not JSON") from error
-    if request.hook != service.hook:
-        raise BadInput(f"{service.id} answers the hook {service.hook}, not the one that was sent")
+    if request.hook not in service.hooks:
+        hooks = " and ".join(service.hooks)
+        raise BadInput(f"{service.id} answers the hook {hooks}, not the one that was sent")
     if request.context is None:
         raise BadInput("the request has no context")
+    for field in HOOKS[request.hook].fields:
+        _check(field, request.context.get(field.name))
     return request
 
 
+def _check(field: Field, raw: msgspec.Raw | None) -> None:
+    """There, if it must be, and of the right kind: the library says what each hook's context holds."""
+    if raw is None or memoryview(raw) in _NOTHING:
+        if field.required:
+            raise BadInput(f"context.{field.name} is missing")
+        return
+    if memoryview(raw)[:1] != _BEGINS[field.kind]:
+        raise BadInput(f"context.{field.name} is not {_MUST_BE[field.kind]}")
+    if field.kind == "id" and not _FHIR_ID.fullmatch(_decoded(raw, field.name, str)):
+        raise BadInput(f"context.{field.name} is not a FHIR id (letters, digits, '-' and '.', at most 64)")
+
+
 def patient_id(request: HookRequest) -> str:
-    """context.patientId, which must be an id and the token's patient."""
+    """context.patientId, which must be the token's patient."""
     found = _text(request, "patientId")
-    if found is None:
-        raise BadInput("context.patientId is missing")
-    if not _FHIR_ID.fullmatch(found):
-        raise BadInput("context.patientId is not a FHIR id (letters, digits, '-' and '.', at most 64)")
     allowed = request.fhir_authorization.patient if request.fhir_authorization else None
     if allowed and allowed.removeprefix("Patient/") != found:
         raise BadInput("fhirAuthorization is for another patient than context.patientId")
@@ -75,20 +92,32 @@ def patient_id(request: HookRequest) -> str:
 
 def encounter_id(request: HookRequest) -> str | None:
     """context.encounterId, if there is one."""
-    found = _text(request, "encounterId")
-    if found and not _FHIR_ID.fullmatch(found):
-        raise BadInput("context.encounterId is not a FHIR id")
-    return found or None
+    return _text(request, "encounterId") or None
 
 
 def user(request: HookRequest) -> str:
-    """context.userId, as Type/id; "" if it is missing."""
-    return _text(request, "userId") or ""
+    """context.userId, as Type/id; "" where the hook has none."""
+    return _text(request, "userId")
 
 
-def _text(request: HookRequest, name: str) -> str | None:
+def orders(request: HookRequest) -> msgspec.Raw | None:
+    """The Bundle of unsigned orders, where the hook carries one."""
+    return (request.context or {}).get(HOOKS[request.hook].orders)
+
+
+def selections(request: HookRequest) -> tuple[str, ...]:
+    """context.selections of order-select: references to the drafts that were chosen just now."""
+    raw = (request.context or {}).get("selections")
+    return tuple(_decoded(raw, "selections", list[str])) if raw is not None else ()
+
+
+def _text(request: HookRequest, name: str) -> str:
     raw = (request.context or {}).get(name)
+    return "" if raw is None or memoryview(raw) in _NOTHING else _decoded(raw, name, str)
+
+
+def _decoded(raw: msgspec.Raw, name: str, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(raw, type=str | None) if raw is not None else None
-    except msgspec.ValidationError as error:
-        raise BadInput(f"context.{name} is not a text") from error
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"context.{name} has the wrong shape") from error

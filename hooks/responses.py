@@ -15,23 +15,32 @@ from cds.cards import Card, OverrideReason, Suggestion
 from cds.codes import OURS
 from cds.errors import CdsError
 from cds.fhir.write import order_as_fhir
-from cds.models import Assessment
+from cds.models import Assessment, Ehr
 from cds.service import DecisionService
+from hooks.library import HOOKS
 from scoring.errors import ScoringError
 
 logger = logging.getLogger(__name__)
 
 
-def service_as_json(service: DecisionService) -> dict[str, Any]:
-    """One entry of discovery; the prefetch templates are derived from the service's needs."""
-    return {
-        "hook": service.hook,
+def services_as_json(services: list[DecisionService], *, version: str) -> dict[str, Any]:
+    """Discovery: an entry for each service and hook; one id on several hooks is one endpoint."""
+    return {"services": [_service(service, hook, version) for service in services for hook in service.hooks]}
+
+
+def _service(service: DecisionService, hook: str, version: str) -> dict[str, Any]:
+    """The prefetch templates are derived from the service's needs; the versions are said from CDS Hooks 3.0 on."""
+    entry = {
+        "hook": hook,
         "id": service.id,
         "title": service.title,
         "description": service.description,
         "prefetch": {need.key: need.template for need in service.needs},
         "usageRequirements": "Prefetch, or FHIR read access to the resources that the prefetch templates name.",
     }
+    if version == Ehr.HooksVersion.V3_0:
+        entry |= {"version": "3.0.0-ballot", "hookVersion": HOOKS[hook].version}
+    return entry
 
 
 def cards_as_json(cards: list[Card], *, service: DecisionService, assessment: Assessment | None) -> dict[str, Any]:

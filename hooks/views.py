@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import transaction
@@ -21,25 +21,42 @@ from cds.fhir.client import FhirServer
 from cds.flow import decide, enabled
 from cds.gather import gather
 from cds.models import Assessment, Ehr, EnabledService
+from cds.ordering import with_orders
 from cds.present import issue, present
 from cds.service import DecisionService
 from hooks.models import HookCall
 from hooks.parsers import Body, body
-from hooks.requests import HookRequest, encounter_id, parse, patient_id, user
-from hooks.responses import cards_as_json, service_as_json
+from hooks.requests import HookRequest, encounter_id, orders, parse, patient_id, selections, user
+from hooks.responses import cards_as_json, services_as_json
 from hooks.trust import Caller, caller
 
 Stage = EnabledService.Stage
 
 
+class OpenCaller(Caller):
+    """Discovery says nothing about anybody, so whoever does not sign may see it too, if OPEN_DISCOVERY is on."""
+
+    def authenticate(self, request: Request) -> tuple[None, Ehr] | None:
+        if settings.OPEN_DISCOVERY and "Authorization" not in request.headers:
+            return None
+        return super().authenticate(request)
+
+
 class Discovery(APIView):
-    """GET /cds-services: what we offer (CDS Hooks 2.0.1, "Discovery"). Open: it says nothing about anybody."""
+    """GET /cds-services (CDS Hooks 2.0.1, "Discovery"): to a known EHR what is on for it, to others all there is."""
+
+    authentication_classes = (OpenCaller,)
 
     def get(self, request: Request) -> Response:
-        return Response(
-            {"services": [service_as_json(service) for service in registry.all_services()]},
-            headers={"Cache-Control": "public, max-age=600"},
-        )
+        ehr = cast("Ehr | None", request.auth)
+        cached = {"Cache-Control": f"{'private' if ehr else 'public'}, max-age=600", "Vary": "Authorization"}
+        version = ehr.hooks_version if ehr else Ehr.HooksVersion.V2_0
+        return Response(services_as_json(offered(ehr), version=version), headers=cached)
+
+
+def offered(ehr: Ehr | None) -> list[DecisionService]:
+    off = set(ehr.services.filter(stage=Stage.OFF).values_list("service_id", flat=True)) if ehr else set()
+    return [service for service in registry.all_services() if service.id not in off]
 
 
 class Call(APIView):
@@ -56,6 +73,7 @@ class Call(APIView):
         service, self.log.ehr = registry.get(service_id), caller(request)
         hook = parse(body(request), service)
         at = enabled(self.log.ehr, service).stage
+        self.log.hook = hook.hook
         self.log.hook_instance, self.log.prefetched = hook.hook_instance[:64], len(hook.prefetch or {})
         if at == Stage.OFF:
             return Response({"cards": []})
@@ -74,17 +92,20 @@ class Call(APIView):
             prefetch=hook.prefetch,
             encounter_id=encounter_id(hook),
         )
+        if (drafts := orders(hook)) is not None:
+            context = with_orders(context, drafts, selected=selections(hook))
         return decide(service=service, ehr=ehr, context=context, wait=wait)
 
     def _keep(self, hook: HookRequest, assessment: Assessment, cards: list[Card]) -> None:
         """Which cards left, and that somebody asked about this patient: both or none."""
         ehr = self.log.ehr
         self.log.answer, self.log.cards = assessment.status, len(cards)
+        actor = ehr.pseudonym(user(hook)) if user(hook) else ""  # order-dispatch has no user
         with transaction.atomic():
             issue(assessment, cards)
             audit.record(
                 "hook",
-                actor=ehr.pseudonym(user(hook)),
+                actor=actor or ehr.name[:64],
                 ehr=ehr,
                 patient_id=patient_id(hook),
                 subject=str(assessment.id),

@@ -117,11 +117,11 @@ class Reader:
             if bundle.resource_type != "Bundle":
                 return [_decoder(shape).decode(raw)]
         except UNREADABLE:
-            return self._one_by_one(need, shape, raw, reading)
+            return self.one_by_one(need, shape, raw, reading)
         reading.next = _next(bundle)
         return [entry.resource for entry in bundle.entry or () if entry.resource is not None]
 
-    def _one_by_one(self, need: Need, shape: type, raw: bytes | msgspec.Raw, reading: Reading) -> Iterator[Any]:
+    def one_by_one(self, need: Need, shape: type, raw: bytes | msgspec.Raw, reading: Reading) -> Iterator[Any]:
         try:
             bundle = _decoder(shapes.RawBundle).decode(raw)
             if bundle.resource_type != "Bundle":
@@ -184,12 +184,12 @@ class Reader:
         analyte, code = hit
         when = parse(found.effective_date_time or _other_date(found), self.zone)
         value, reason = _value(analyte, quantity)
-        usable = found.status in USABLE and self._mine(found.subject)
+        usable = found.status in USABLE and self.mine(found.subject)
         if when is None or value is None or not usable:
             reading.dropped += 1
             reason = self._unusable(found) or reason or "no usable date"
             if found.status != "entered-in-error":
-                self._complain(reading, need, f"{analyte.title}: {reason}", found)
+                self.complain(reading, need, f"{analyte.title}: {reason}", found)
             return
         encounter = found.encounter or found.context
         reading.observed.append(
@@ -208,7 +208,7 @@ class Reader:
     def _unusable(self, found: shapes.Observation) -> str:
         if found.status not in USABLE:
             return f"status {found.status or 'missing'}"
-        return "" if self._mine(found.subject) else "belongs to another patient or to none"
+        return "" if self.mine(found.subject) else "belongs to another patient or to none"
 
     def _coded_observation(self, found: shapes.Observation, need: Need, reading: Reading) -> None:
         """An answer in codes: kept as a diagnosis of the answer (a pregnancy status of "pregnant")."""
@@ -218,25 +218,32 @@ class Reader:
         if reason := self._unusable(found):
             reading.dropped += 1
             if found.status != "entered-in-error":
-                self._complain(reading, need, reason, found)
+                self.complain(reading, need, reason, found)
             return
         codes, text = _codes(found.value_codeable_concept)
         when = parse(found.effective_date_time or _other_date(found), self.zone)
         reading.coded.append(
-            Diagnosis(codes=codes, text=text, status="active", source=_reference(found), start=when, end=None)
+            Diagnosis(codes=codes, text=text, status="active", source=reference_to(found), start=when, end=None)
         )
 
     # --- Everything that is a statement in codes -------------------------------------------------------------------
     def _statement(self, found: shapes.Statement, need: Need, reading: Reading) -> None:
-        if not self._mine(found.subject or found.patient):
-            self._complain(reading, need, "belongs to another patient or to none", found)
+        if not self.mine(found.subject or found.patient):
+            self.complain(reading, need, "belongs to another patient or to none", found)
             return
         if found.status == "entered-in-error" or _word(found.verification_status) in {"refuted", "entered-in-error"}:
             reading.dropped += 1
             return
+        self.stated(found, need, reading)
+
+    def stated(self, found: shapes.Statement, need: Need, reading: Reading) -> None:
+        """What it is about, kept as a fact; a request not to do something (doNotPerform) is none."""
+        if found.do_not_perform:
+            reading.dropped += 1
+            return
         codes, text = _stated_codes(found)
         if not codes and not text:
-            self._complain(reading, need, "neither code nor text says what it is", found)
+            self.complain(reading, need, "neither code nor text says what it is", found)
         start, end = self._span(found)
         encounter = found.encounter or found.context
         reading.coded.append(
@@ -244,7 +251,7 @@ class Reader:
                 codes=codes,
                 text=text,
                 status=_word(found.clinical_status) or found.status or "",
-                source=_reference(found),
+                source=reference_to(found),
                 certain=_word(found.verification_status) in {"", "confirmed"},
                 start=start,
                 end=end,
@@ -265,13 +272,13 @@ class Reader:
         )
         return parse(start, self.zone), parse(period.end or found.abatement_date_time, self.zone)
 
-    def _mine(self, subject: shapes.ReferenceOnly | None) -> bool:
+    def mine(self, subject: shapes.ReferenceOnly | None) -> bool:
         """The context patient's: relative, absolute, or versioned reference."""
         reference = (subject.reference or "") if subject is not None else ""
         return reference in self.names or "/".join(reference.partition("/_history/")[0].split("/")[-2:]) in self.names
 
-    def _complain(self, reading: Reading, need: Need, reason: str, found: Any) -> None:
-        reading.issues.append(Issue(need=need.key, reason=reason, source=_reference(found)))
+    def complain(self, reading: Reading, need: Need, reason: str, found: Any) -> None:
+        reading.issues.append(Issue(need=need.key, reason=reason, source=reference_to(found)))
 
 
 SHAPES: dict[str, type] = {"Patient": shapes.Patient, "Observation": shapes.Observation}
@@ -301,13 +308,19 @@ def _place(error: Exception) -> str:
 
 
 def _name(raw: msgspec.Raw) -> str:
+    return reference_to(kind_of(raw))
+
+
+def kind_of(raw: bytes | msgspec.Raw) -> shapes.Kind:
+    """Type and id, as far as they can be read."""
     try:
-        return _reference(_decoder(shapes.Kind).decode(raw))
+        found: shapes.Kind = _decoder(shapes.Kind).decode(raw)
     except UNREADABLE:
-        return ""
+        return shapes.Kind()
+    return found
 
 
-def _reference(found: Any) -> str:
+def reference_to(found: Any) -> str:
     """Relative; "" for a resource without an id, which no reference can name."""
     return f"{found.resource_type}/{found.id}" if found.id else ""
 

@@ -129,6 +129,7 @@ class Statement(Shape):
     meta: Meta | None = None
     status: str | None = None
     intent: str | None = None
+    do_not_perform: bool | None = None
     subject: Reference | None = None
     patient: Reference | None = None
     encounter: Reference | None = None

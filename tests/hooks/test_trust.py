@@ -20,7 +20,7 @@ SERVICE = "diabetes-risk"
 
 
 def call(token: str | None, *, path: str = "") -> requests.Response:
-    body = emr.hook_request("bruno", emr.services()[0])
+    body = emr.hook_request("bruno", {"hook": "patient-view"})
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return requests.post(emr.endpoint(SERVICE) + path, json=body, headers=headers, timeout=30)
 

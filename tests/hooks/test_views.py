@@ -157,8 +157,9 @@ def test_a_silent_service_scores_and_shows_nothing(hospital: Ehr) -> None:
 
 
 def test_a_service_that_is_off_does_not_even_look(hospital: Ehr) -> None:
+    body = request_body("ada")
     EnabledService.objects.update(stage=EnabledService.Stage.OFF)
-    assert cards("ada") == []
+    assert post(body).json() == {"cards": []}
     assert not Assessment.objects.exists()
 
 

@@ -38,7 +38,7 @@ class DiabetesRisk(DecisionService):
         "Could this adult, who has no diabetes diagnosis, have diabetes now? Guideline criteria first, then a model "
         "trained on a US population survey. Advisory: it supports and never replaces clinical judgement."
     )
-    hook = "patient-view"
+    hooks = ("patient-view",)
     model = "diabetes-risk"
     threshold = rules.THRESHOLD
     rules = rules.RULES
