@@ -39,7 +39,7 @@ AUDIT_KEY = env.secret("AUDIT_KEY", kept_in=HOME)
 
 # --- Applications ------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.apps.SiteConfig",  # django.contrib.admin with our first page
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

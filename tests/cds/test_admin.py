@@ -52,7 +52,10 @@ def test_an_audit_entry_cannot_be_deleted(administrator: Client, ehr: Ehr) -> No
 
 def form_for(ehr: Ehr, **changed: str) -> dict[str, str]:
     """The form of the EHR's page with its first service."""
-    names = ("name", "fhir_base", "time_zone", "client_id", "hook_issuer", "hook_jwks_url", "hook_algorithms")
+    names = (
+        *("name", "environment", "fhir_base", "time_zone", "client_kind", "client_id", "client_algorithm"),
+        *("hook_issuer", "hook_jwks_url", "hook_algorithms"),
+    )
     service = EnabledService.objects.get(ehr=ehr)
     inline = {
         "TOTAL_FORMS": "1",

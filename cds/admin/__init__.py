@@ -1,0 +1,7 @@
+"""The admin: EHRs are connected, edited and switched off; what happened is only read."""
+
+from __future__ import annotations
+
+from cds.admin import ehr, happened
+
+__all__ = ["ehr", "happened"]

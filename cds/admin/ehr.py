@@ -1,0 +1,87 @@
+"""EHRs and their services: connected on one guided page, tested, edited, switched off."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+
+from cds import audit
+from cds.admin import pages
+from cds.admin.forms import EhrForm, EnabledServiceForm
+from cds.models import Ehr, EnabledService
+
+
+class EnabledServices(admin.TabularInline[EnabledService, Ehr]):
+    model = EnabledService
+    form = EnabledServiceForm
+    extra = 0
+    readonly_fields = ("why_off",)
+
+    @admin.display(description="Switched off")
+    def why_off(self, row: EnabledService) -> str:
+        return f"{row.off_reason} ({row.off_by}, {row.off_at:%Y-%m-%d %H:%M} UTC)" if row.off_at else ""
+
+
+@admin.register(Ehr)
+class EhrAdmin(admin.ModelAdmin[Ehr]):
+    """One page connects a hospital."""
+
+    form = EhrForm
+    list_display = ("name", "environment", "fhir_base", "active")
+    list_filter = ("active", "environment")
+    inlines = (EnabledServices,)
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
+    fieldsets = (
+        (
+            None,
+            {"fields": ("name", "environment", "active", "fhir_base", "private_network", "time_zone", "mrn_system")},
+        ),
+        (
+            "SMART launch",
+            {
+                "fields": (
+                    *("client_kind", "client_id", "new_client_secret", "client_algorithm", "login_origins"),
+                    *("standalone", "refresh", "frame_ancestors"),
+                )
+            },
+        ),
+        ("CDS Hooks", {"fields": ("hook_issuer", "hook_jwks_url", "hook_algorithms")}),
+        ("Whose data", {"fields": ("test_patients", "labels_read", "restricted_in_hooks")}),
+    )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("connect/", view(partial(pages.connect, self)), name="cds_ehr_connect"),
+            path("<int:ehr_id>/connection/", view(partial(pages.connection, self)), name="cds_ehr_connection"),
+            path("<int:ehr_id>/switch-off/", view(partial(pages.stop, self)), name="cds_ehr_switch_off"),
+            *super().get_urls(),
+        ]
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """There is one way to add an EHR, and it looks before it believes."""
+        return redirect("admin:cds_ehr_connect")
+
+    def log_addition(self, request: HttpRequest, obj: Ehr, message: Any) -> Any:
+        self._audit(request, obj, message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Ehr, message: Any) -> Any:
+        self._audit(request, obj, message)
+        return super().log_change(request, obj, message)
+
+    def _audit(self, request: HttpRequest, ehr: Ehr, message: Any) -> None:
+        """Which fields were changed, by whom; the values are in the row."""
+        actor = pages.actor(request, ehr)
+        audit.record("configure", actor=actor, ehr=ehr, subject=f"Ehr {ehr.pk}", changes=json.dumps(message)[:500])
+
+    def has_delete_permission(self, request: HttpRequest, obj: Ehr | None = None) -> bool:
+        """An EHR is switched off, not deleted: what was decided for it must stay explainable."""
+        return False

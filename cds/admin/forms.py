@@ -1,0 +1,135 @@
+"""What an administrator may enter, and in which words it is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db import models
+
+from cds import registry
+from cds.models import Ehr, EnabledService
+from cds.presets import BY_KEY, PRESETS
+
+
+def _over_https(field: models.Field[Any, Any], **options: Any) -> forms.Field | None:
+    """An address without a scheme is one of https."""
+    if isinstance(field, models.URLField):
+        options["assume_scheme"] = "https"
+    return field.formfield(**options)
+
+
+class EhrForm(forms.ModelForm[Ehr]):
+    """The client's secret is entered and never shown again."""
+
+    new_client_secret = forms.CharField(
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="For a confidential client with a secret. Empty: the one that is kept stays.",
+    )
+
+    def save(self, commit: bool = True) -> Ehr:
+        if secret := self.cleaned_data.get("new_client_secret"):
+            self.instance.client_secret = secret.encode()
+        return super().save(commit)
+
+
+class EnabledServiceForm(forms.ModelForm[EnabledService]):
+    """The service is picked, not typed; the threshold is a fraction; a live service is not switched off in passing."""
+
+    class Meta:
+        model = EnabledService
+        fields = ("service_id", "stage", "threshold", "write_back")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = {service.id: service.title for service in registry.all_services()}
+        if self.instance.service_id:
+            known.setdefault(self.instance.service_id, f"{self.instance.service_id} (not installed)")
+        self.fields["service_id"] = forms.ChoiceField(label="Service", choices=known.items)
+        self.fields["threshold"].widget.attrs |= {"min": 0, "max": 1, "step": "any"}
+
+    def clean_threshold(self) -> float | None:
+        threshold: float | None = self.cleaned_data["threshold"]
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise forms.ValidationError("A fraction from 0 to 1: 0.1 stands for 10 %.")
+        return threshold
+
+    def clean_stage(self) -> str:
+        stage: str = self.cleaned_data["stage"]
+        if self.instance.pk and "stage" in self.changed_data and stage == EnabledService.Stage.OFF:
+            raise forms.ValidationError("Use “Switch off” at the top of this page: it asks why and keeps the answer.")
+        return stage
+
+    def save(self, commit: bool = True) -> EnabledService:
+        """On again: the reason for the stop is history, and stands in the audit."""
+        if self.instance.stage != EnabledService.Stage.OFF:
+            self.instance.off_reason, self.instance.off_by, self.instance.off_at = "", "", None
+        return super().save(commit)
+
+
+class AddressForm(forms.Form):
+    """Where to look."""
+
+    fhir_base = forms.URLField(
+        label="FHIR base",
+        assume_scheme="https",
+        help_text="The address under which /metadata answers. It is also the `iss` of a launch.",
+    )
+    preset = forms.ChoiceField(label="Vendor", choices=[(preset.key, preset.name) for preset in PRESETS])
+    private_network = forms.BooleanField(
+        required=False,
+        label="Its addresses are private ones, on purpose",
+        help_text="Only tick it for an EHR inside the hospital's own network.",
+    )
+
+    def clean_fhir_base(self) -> str:
+        return str(self.cleaned_data["fhir_base"]).rstrip("/")
+
+    def suggestions(self) -> dict[str, Any]:
+        """What the vendor's preset knows, for the second form."""
+        base, preset = self.cleaned_data["fhir_base"], BY_KEY[self.cleaned_data["preset"]]
+        return {
+            **self.cleaned_data,
+            "environment": Ehr.Environment.TEST,
+            "hook_issuer": preset.issuer_at(base),
+            "hook_jwks_url": preset.keys_at(base),
+            "hook_algorithms": preset.hook_algorithms,
+        }
+
+
+class ConnectForm(EhrForm):
+    """What is kept of a new EHR; it starts inactive, whatever is sent."""
+
+    class Meta:
+        model = Ehr
+        fields = (
+            *("fhir_base", "private_network", "name", "environment", "time_zone", "login_origins"),
+            *("client_kind", "client_id", "hook_issuer", "hook_jwks_url", "hook_algorithms", "frame_ancestors"),
+        )
+        widgets = {"fhir_base": forms.HiddenInput, "private_network": forms.HiddenInput}
+        formfield_callback = _over_https
+
+    def save(self, commit: bool = True) -> Ehr:
+        self.instance.active = False
+        return super().save(commit)
+
+
+class SwitchOffForm(forms.Form):
+    """Which services, and why."""
+
+    services = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple, error_messages={"required": "Pick at least one service."}
+    )
+    reason = forms.CharField(
+        max_length=200,
+        min_length=5,
+        label="Why",
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 60}),
+        help_text="Whoever wants to switch it on again reads this. No patient's name.",
+    )
+
+    def __init__(self, *args: Any, choices: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["services"].choices = choices  # type: ignore[attr-defined]

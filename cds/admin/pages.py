@@ -1,0 +1,123 @@
+"""Three pages about one EHR: connect it, test its connection, switch its services off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+
+from cds import registry
+from cds.admin.forms import AddressForm, ConnectForm, SwitchOffForm
+from cds.models import Ehr, EnabledService
+from cds.onboarding import Survey, look, try_connection
+from cds.outlook import outlook
+from cds.presets import BY_KEY
+from cds.switch import known_services, switch_off
+
+# What the EHR's people enter at their end: the name of our address there, and of our route.
+_HAND_OVER = (
+    ("Launch URL", "launch"),
+    ("Redirect URL", "callback"),
+    ("Key URL (JWKS)", "jwks"),
+    ("CDS Hooks discovery URL", "discovery"),
+)
+
+EhrAdmin = admin.ModelAdmin[Ehr]
+
+
+def actor(request: HttpRequest, ehr: Ehr) -> str:
+    """An administrator, as the audit names people."""
+    return ehr.pseudonym(f"admin|{request.user.pk}")
+
+
+def connect(model_admin: EhrAdmin, request: HttpRequest) -> HttpResponse:
+    """Paste the FHIR base; see what is there; keep it, inactive and silent."""
+    if not model_admin.has_add_permission(request):
+        raise PermissionDenied
+    if "keep" in request.POST:
+        return _keep(model_admin, request)
+    address = AddressForm(request.POST or None)
+    shown: dict[str, Any] = {"address": address}
+    if address.is_valid():
+        survey = look(_unsaved(address))
+        form = ConnectForm(initial=address.suggestions() | {"login_origins": " ".join(survey.other_origins())})
+        shown |= _found(survey) | {"form": form, "notes": BY_KEY[address.cleaned_data["preset"]].notes}
+    return _page(model_admin, request, "connect", "Connect an EHR", **shown)
+
+
+def _keep(model_admin: EhrAdmin, request: HttpRequest) -> HttpResponse:
+    form = ConnectForm(request.POST)
+    if not form.is_valid():
+        return _page(model_admin, request, "connect", "Connect an EHR", address=AddressForm(request.POST), form=form)
+    ehr = form.save()
+    EnabledService.objects.bulk_create(
+        EnabledService(ehr=ehr, service_id=service.id, stage=EnabledService.Stage.SILENT)
+        for service in registry.all_services()
+    )
+    model_admin.log_addition(request, ehr, [{"added": {}}])
+    messages.success(request, f"{ehr} is kept: inactive, every service silent. Hand over the addresses, then test.")
+    return redirect("admin:cds_ehr_connection", ehr.pk)
+
+
+def connection(model_admin: EhrAdmin, request: HttpRequest, ehr_id: int) -> HttpResponse:
+    """The addresses to hand over, and a test that names the failing step."""
+    ehr = get_object_or_404(Ehr, pk=ehr_id)
+    if not model_admin.has_view_permission(request, ehr):
+        raise PermissionDenied
+    shown: dict[str, Any] = {}
+    if request.method == "POST":
+        if not model_admin.has_change_permission(request, ehr):
+            raise PermissionDenied
+        shown = _found(try_connection(ehr))
+    shown |= {"may_test": model_admin.has_change_permission(request, ehr)}
+    return _page(
+        model_admin,
+        request,
+        "connection",
+        f"Connection to {ehr}",
+        ehr=ehr,
+        past=ehr.connection_tests.order_by("-tested_at")[:5],
+        **shown,
+    )
+
+
+def stop(model_admin: EhrAdmin, request: HttpRequest, ehr_id: int) -> HttpResponse:
+    """The kill switch: some services, or everything, at this EHR."""
+    ehr = get_object_or_404(Ehr, pk=ehr_id)
+    if not request.user.has_perm("cds.switch_off"):
+        raise PermissionDenied
+    titles = {service.id: service.title for service in registry.all_services()}
+    on = [(name, titles.get(name, name)) for name, stage in known_services(ehr).items() if stage != "off"]
+    form = SwitchOffForm(request.POST or None, choices=on, initial={"services": [name for name, _ in on]})
+    if form.is_valid():
+        stopped = switch_off(
+            ehr,
+            form.cleaned_data["services"],
+            by=request.user.get_username(),
+            actor=actor(request, ehr),
+            reason=form.cleaned_data["reason"],
+        )
+        messages.success(request, f"Off at {ehr} since now: {', '.join(stopped) or 'nothing, all was off'}.")
+        return redirect("admin:index")
+    return _page(model_admin, request, "switch_off", f"Switch off at {ehr}", ehr=ehr, form=form, on=on)
+
+
+def _unsaved(address: AddressForm) -> Ehr:
+    given = address.cleaned_data
+    return Ehr(fhir_base=given["fhir_base"], private_network=given["private_network"])
+
+
+def _found(survey: Survey) -> dict[str, Any]:
+    return {"survey": survey, "expectations": outlook(survey)}
+
+
+def _page(model_admin: EhrAdmin, request: HttpRequest, name: str, title: str, **shown: Any) -> HttpResponse:
+    hand_over = [(label, settings.BASE_URL + reverse(route)) for label, route in _HAND_OVER]
+    frame = model_admin.admin_site.each_context(request)
+    context = {**frame, "title": title, "opts": model_admin.opts, "hand_over": hand_over, **shown}
+    return render(request, f"admin/cds/ehr/{name}.html", context)

@@ -1,0 +1,326 @@
+"""Reach an EHR step by step, within the limits of `cds.http`: what it says of itself, or which step failed and what to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from msgspec import Struct
+
+from cds.connect import session_for
+from cds.errors import CdsError, FhirError, FhirUnreachable
+from cds.http import allowed_addresses, origin
+from cds.models import ConnectionTest, Ehr
+
+_KEY_TYPE = {"ES": "EC", "RS": "RSA"}
+T = TypeVar("T")
+
+
+# --- What an EHR says of itself ----------------------------------------------------------------------------------
+class Interaction(Struct):
+    code: str = ""
+
+
+class ResourceEntry(Struct, rename="camel"):
+    type: str = ""
+    interaction: list[Interaction] = []
+    conditional_create: bool = False
+
+
+class Rest(Struct):
+    resource: list[ResourceEntry] = []
+    interaction: list[Interaction] = []
+
+
+class Software(Struct):
+    name: str = ""
+    version: str = ""
+
+
+class Capability(Struct, rename="camel"):
+    """CapabilityStatement, as far as it matters here."""
+
+    resource_type: str
+    fhir_version: str = ""
+    software: Software | None = None
+    rest: list[Rest] = []
+
+    def can(self, resource: str, interaction: str) -> bool:
+        return any(
+            interaction in {one.code for one in entry.interaction}
+            for rest in self.rest
+            for entry in rest.resource
+            if entry.type == resource
+        )
+
+    def batches(self) -> bool:
+        return any(one.code in {"batch", "transaction"} for rest in self.rest for one in rest.interaction)
+
+
+class SmartAnswer(Struct):
+    """`.well-known/smart-configuration` (SMART App Launch 2.2, "Conformance"); nothing is taken for granted."""
+
+    issuer: str = ""
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+    capabilities: list[str] = []
+    code_challenge_methods_supported: list[str] | None = None
+    token_endpoint_auth_methods_supported: list[str] = []
+
+
+# --- The steps ---------------------------------------------------------------------------------------------------
+class Step(Struct, frozen=True, kw_only=True):
+    """One step and how it went. `problem` and `remedy` are empty where it went well."""
+
+    name: str
+    told: str = ""
+    problem: str = ""
+    remedy: str = ""
+    tried: bool = True
+
+
+class _Failed(Exception):
+    """A step's problem, and what a person can do about it."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem, self.remedy = problem, remedy
+
+
+@dataclass(kw_only=True)
+class Survey:
+    """What was found, filled step by step."""
+
+    ehr: Ehr
+    steps: tuple[Step, ...] = ()
+    metadata: bytes = b""
+    capability: Capability | None = None
+    smart: SmartAnswer | None = None
+
+    @property
+    def failed(self) -> Step | None:
+        return next((step for step in self.steps if step.problem), None)
+
+    def other_origins(self) -> list[str]:
+        """Where the login server is, as it says itself, if not at the FHIR base; an administrator agrees to it or not."""
+        base = f"{self.ehr.fhir_base.rstrip('/')}/"
+        told = (self.smart.issuer, self.smart.authorization_endpoint, self.smart.token_endpoint) if self.smart else ()
+        found = {_written(urljoin(base, url)) for url in told if url}
+        return sorted(found - {_written(base)})
+
+
+def look(ehr: Ehr) -> Survey:
+    """Before it is connected: the FHIR side only. `ehr` need not be saved."""
+    return _walk(Survey(ehr=ehr), _FHIR_STEPS)
+
+
+def try_connection(ehr: Ehr) -> Survey:
+    """All steps, and the row by which the first page of the admin knows whether the EHR is reachable."""
+    began = time.monotonic()
+    survey = _walk(Survey(ehr=ehr), _FHIR_STEPS + _HOOK_STEPS)
+    ConnectionTest.objects.create(
+        ehr=ehr,
+        milliseconds=(time.monotonic() - began) * 1000,
+        failed_step=survey.failed.name if survey.failed else "",
+    )
+    return survey
+
+
+def _walk(survey: Survey, steps: tuple[tuple[str, Callable[[Survey], str]], ...]) -> Survey:
+    """In order; the first failure ends it, since what follows would fail for the same reason."""
+    for name, take in steps:
+        step = Step(name=name, tried=False) if survey.failed else _take(name, take, survey)
+        survey.steps = (*survey.steps, step)
+    return survey
+
+
+def _take(name: str, take: Callable[[Survey], str], survey: Survey) -> Step:
+    try:
+        return Step(name=name, told=take(survey))
+    except _Failed as failure:
+        return Step(name=name, problem=failure.problem, remedy=failure.remedy)
+
+
+def _resolve(survey: Survey) -> str:
+    host = urlsplit(survey.ehr.fhir_base).hostname or ""
+    try:
+        addresses = allowed_addresses(host, private_network=survey.ehr.private_network)
+    except FhirUnreachable as error:
+        raise _Failed(
+            f"{host} does not resolve.",
+            "Check the spelling; if it is right, ask the network team whether this server may look the name up.",
+        ) from error
+    except FhirError as error:
+        raise _Failed(
+            f"{host}: {error}.",
+            "If the EHR is inside the hospital on purpose, tick “private network”; otherwise the address is wrong.",
+        ) from error
+    return f"{host} is known, at {len(set(addresses))} address{'es' if len(set(addresses)) > 1 else ''}"
+
+
+def _connect(survey: Survey) -> str:
+    """TCP and TLS; the answer itself is judged by the next step."""
+    url = f"{survey.ehr.fhir_base.rstrip('/')}/metadata"
+    response = _get(survey.ehr, url, accept="application/fhir+json")
+    if response.status_code != 200:
+        raise _Failed(
+            f"{url} was answered with {response.status_code}.",
+            "The CapabilityStatement must be readable without login; check that the address ends with the FHIR base.",
+        )
+    survey.metadata = response.content
+    scheme = urlsplit(url).scheme
+    return "answered over TLS with a valid certificate" if scheme == "https" else "answered, without encryption"
+
+
+def _read_metadata(survey: Survey) -> str:
+    survey.capability = _decoded(
+        survey.metadata,
+        Capability,
+        what="/metadata",
+        remedy="Check that the address is the FHIR base and not a web page.",
+    )
+    found = survey.capability
+    if found.resource_type != "CapabilityStatement":
+        raise _Failed(
+            "/metadata is not a CapabilityStatement.", "Check that the address is the FHIR base and not a resource."
+        )
+    software = f"{found.software.name} {found.software.version}".strip() if found.software else ""
+    return f"{software or 'a server without a name'}, FHIR {found.fhir_version or 'of unknown version'}"
+
+
+def _check_version(survey: Survey) -> str:
+    version = survey.capability.fhir_version if survey.capability else ""
+    if not version.startswith(("4.0", "4.3")):
+        raise _Failed(
+            f"The server speaks FHIR {version or 'of unknown version'}.",
+            "R4 (4.0) or R4B (4.3) is needed; ask for the base of that version, most servers have one.",
+        )
+    return f"FHIR {version} is one that is read and written here"
+
+
+def _read_smart(survey: Survey) -> str:
+    url = f"{survey.ehr.fhir_base.rstrip('/')}/.well-known/smart-configuration"
+    response = _get(survey.ehr, url, accept="application/json")
+    if response.status_code != 200:
+        raise _Failed(
+            f"{url} was answered with {response.status_code}.",
+            "Ask whether SMART App Launch is switched on; hooks work without it, launches do not.",
+        )
+    survey.smart = _decoded(
+        response.content, SmartAnswer, what="smart-configuration", remedy="Report it to the EHR's vendor."
+    )
+    if not survey.smart.authorization_endpoint or not survey.smart.token_endpoint:
+        raise _Failed(
+            "The smart-configuration names no authorization_endpoint or no token_endpoint.",
+            "Ask whether SMART App Launch is switched on for this base.",
+        )
+    return f"{len(survey.smart.capabilities)} capabilities announced"
+
+
+def _check_pkce(survey: Survey) -> str:
+    methods = survey.smart.code_challenge_methods_supported if survey.smart else None
+    if methods is None:
+        return "not announced (a server of SMART version 1); PKCE is sent anyway"
+    if "S256" not in methods:
+        raise _Failed("The server does not support PKCE with S256.", "Ask the vendor: SMART App Launch 2 requires it.")
+    return "S256"
+
+
+def _read_hook_keys(survey: Survey) -> str:
+    ehr = survey.ehr
+    if not ehr.hook_issuer:
+        return "no hook issuer is entered: calls of hooks are refused, launches work"
+    if not ehr.hook_jwks_url:
+        raise _Failed("No key URL is entered.", "Ask the EHR's people for the URL at which the keys of hooks stand.")
+    response = _get(ehr, ehr.hook_jwks_url, accept="application/json", origins=(ehr.hook_jwks_url,))
+    try:
+        keys = KeySet.import_key_set(msgspec.json.decode(response.content)).keys if response.ok else []
+    except (msgspec.DecodeError, JoseError, KeyError, TypeError, ValueError) as error:
+        raise _Failed(
+            f"What stands at {ehr.hook_jwks_url} is not a set of keys.", "Ask the EHR's people for the right URL."
+        ) from error
+    wanted = {_KEY_TYPE.get(name.strip()[:2], "") for name in ehr.hook_algorithms.split(",")}
+    usable = [key for key in keys if key.kid and key.key_type in wanted]
+    if not usable:
+        raise _Failed(
+            f"{ehr.hook_jwks_url} was answered with {response.status_code} and no key for {ehr.hook_algorithms}.",
+            "Compare the algorithms of this EHR with those of its keys; each key needs a `kid`.",
+        )
+    return f"{len(usable)} key{'s' if len(usable) > 1 else ''} for {ehr.hook_algorithms}"
+
+
+def _check_login(survey: Survey) -> str:
+    """A smart-configuration may send clinicians only to where an administrator has agreed to."""
+    agreed = {origin(url) for url in survey.ehr.login_origins.split()}
+    strange = [url for url in survey.other_origins() if origin(url) not in agreed]
+    if strange:
+        raise _Failed(
+            f"The login server is at {' '.join(strange)}, which is not the origin of the FHIR base.",
+            "If that is the EHR's login server, enter it under “login origins”.",
+        )
+    return "at the FHIR base's origin or one that is entered here"
+
+
+def _check_client(survey: Survey) -> str:
+    if not survey.ehr.client_id:
+        raise _Failed(
+            "No client id is entered.",
+            "Hand over the addresses below; the EHR's people register the app and tell you its client id.",
+        )
+    return "entered; whether the EHR knows it shows at the first launch"
+
+
+_FHIR_STEPS: tuple[tuple[str, Callable[[Survey], str]], ...] = (
+    ("Host name and network address", _resolve),
+    ("Connection and TLS", _connect),
+    ("CapabilityStatement", _read_metadata),
+    ("FHIR version", _check_version),
+    ("SMART configuration", _read_smart),
+    ("PKCE", _check_pkce),
+)
+_HOOK_STEPS: tuple[tuple[str, Callable[[Survey], str]], ...] = (
+    ("Login server", _check_login),
+    ("Keys of the hooks", _read_hook_keys),
+    ("Client id", _check_client),
+)
+
+
+def _get(ehr: Ehr, url: str, *, accept: str, origins: tuple[str, ...] = ()) -> Any:
+    """Without a token; what the network refuses becomes a sentence."""
+    try:
+        return session_for(ehr, origins=origins).get(url, headers={"Accept": accept}, allow_redirects=False)
+    except FhirUnreachable as error:
+        raise _Failed(f"{url}: {_WORDS.get(str(error), f'no usable answer ({error})')}", _REMEDY) from error
+    except CdsError as error:
+        raise _Failed(f"{url}: {error}.", "Enter the address to which it finally leads, over https.") from error
+
+
+_WORDS = {
+    "SSLError": "no TLS: its certificate is not valid for this name, or it does not speak TLS.",
+    "ConnectTimeout": "no connection within the time limit.",
+    "ReadTimeout": "connected, but no answer within the time limit.",
+    "ConnectionError": "the connection was refused or broken off.",
+}
+_REMEDY = (
+    "Ask the network team whether this server may reach it, and the EHR's people whether it is up and its certificate "
+    "complete."
+)
+
+
+def _written(url: str) -> str:
+    """scheme://host[:port], as an administrator would type it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _decoded(content: bytes, kind: type[T], *, what: str, remedy: str) -> T:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _Failed(f"The answer at {what} is not the JSON that it should be.", remedy) from error

@@ -1,0 +1,101 @@
+"""What will and won't work at an EHR, in plain words, from what it says of itself."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from cds import registry
+from cds.onboarding import Capability, SmartAnswer, Survey
+
+# What "Save to chart" creates; the first is the record that matters, the last the order that a card may suggest.
+WRITTEN = ("RiskAssessment", "Observation", "ServiceRequest")
+
+
+class Expectation(Struct, frozen=True, kw_only=True):
+    topic: str
+    works: bool
+    text: str
+
+
+def outlook(survey: Survey) -> list[Expectation]:
+    """Nothing is promised for what was not read."""
+    found: list[Expectation] = []
+    if survey.capability:
+        found += [_version(survey.capability), _reads(survey.capability), _batch(survey.capability)]
+        found += [_writes(survey.capability, kind) for kind in WRITTEN]
+    if survey.smart:
+        found += [_launch(survey.smart), _standalone(survey.smart), _scopes(survey.smart)]
+        found += [_client(survey.smart), _sign_in(survey.smart)]
+    return found
+
+
+def _version(found: Capability) -> Expectation:
+    works = found.fhir_version.startswith(("4.0", "4.3"))
+    text = "read and written" if works else "not supported; R4 (4.0) or R4B (4.3) is needed"
+    return Expectation(topic=f"FHIR {found.fhir_version or 'version unknown'}", works=works, text=text)
+
+
+def _reads(found: Capability) -> Expectation:
+    """Every resource that an installed service asks for."""
+    needed = {need.resource for service in registry.all_services() for need in service.needs}
+    missing = sorted(kind for kind in needed if not found.can(kind, "read" if kind == "Patient" else "search-type"))
+    text = (
+        f"cannot be searched: {', '.join(missing)}. Answers will say that these could not be read."
+        if missing
+        else f"all that the services ask for: {', '.join(sorted(needed))}"
+    )
+    return Expectation(topic="Reading", works=not missing, text=text)
+
+
+def _batch(found: Capability) -> Expectation:
+    works = found.batches()
+    text = "missing data are fetched in one request" if works else "not announced: one request for each kind of data"
+    return Expectation(topic="Batch", works=works, text=text)
+
+
+def _writes(found: Capability, kind: str) -> Expectation:
+    works = found.can(kind, "create")
+    text = "may be created, if the granted scopes allow it too" if works else f"the server creates no {kind}"
+    return Expectation(topic=f"Writing {kind}", works=works, text=text)
+
+
+def _launch(found: SmartAnswer) -> Expectation:
+    works = "launch-ehr" in found.capabilities
+    text = "the app opens from the chart" if works else "not announced: ask whether apps can be opened from the chart"
+    return Expectation(topic="Launch from the chart", works=works, text=text)
+
+
+def _standalone(found: SmartAnswer) -> Expectation:
+    works = "launch-standalone" in found.capabilities
+    text = "offered by the server, which then asks for the patient" if works else "not offered by the server"
+    return Expectation(topic="Launch outside the chart", works=works, text=text)
+
+
+def _scopes(found: SmartAnswer) -> Expectation:
+    new, old = "permission-v2" in found.capabilities, "permission-v1" in found.capabilities
+    text = (
+        "of version 2 (patient/Observation.rs)"
+        if new or not old
+        else "of version 1 (patient/Observation.read), since the server knows no other"
+    )
+    return Expectation(topic="Scopes", works=True, text=text)
+
+
+def _client(found: SmartAnswer) -> Expectation:
+    """How the app should be registered: the best of what both sides know."""
+    kinds = {
+        "client-confidential-asymmetric": "confidential, with our key URL (private_key_jwt)",
+        "client-confidential-symmetric": "confidential, with a secret",
+        "client-public": "public, with PKCE",
+    }
+    offered = [words for kind, words in kinds.items() if kind in found.capabilities]
+    text = f"register as {offered[0]}" if offered else "not announced: ask which kind of client may be registered"
+    if len(offered) > 1:
+        text += f"; also possible: {', '.join(offered[1:])}"
+    return Expectation(topic="Registration", works=bool(offered), text=text)
+
+
+def _sign_in(found: SmartAnswer) -> Expectation:
+    works = "sso-openid-connect" in found.capabilities
+    text = "the clinician is known by id_token" if works else "not announced: a launch needs to know the clinician"
+    return Expectation(topic="Who is looking", works=works, text=text)

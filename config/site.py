@@ -1,0 +1,28 @@
+"""The admin site: Django's, with a first page that says how things stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+
+from config import overview
+
+
+class Site(AdminSite):
+    """Each part of the overview is for those who may see its rows."""
+
+    site_header = "Bedside"
+    site_title = "Bedside"
+    index_title = "How things stand"
+    site_url = None
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        shown: dict[str, Any] = {}
+        if request.user.has_perm("cds.view_ehr"):
+            shown = {"reached": overview.reached(), "firing": overview.firing(), "aim": overview.AIM_MILLISECONDS}
+        if request.user.has_perms(["cds.view_writeback", "cds.view_assessment", "cds.view_feedback"]):
+            shown |= {"waiting": overview.waiting()}
+        return super().index(request, shown | (extra_context or {}))
