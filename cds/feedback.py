@@ -13,6 +13,7 @@ from cds import audit
 from cds.errors import BadInput
 from cds.models import Ehr, Feedback, IssuedCard
 from cds.service import DecisionService
+from cds.suppress import snooze
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ def _keep(entry: _Entry, suggestion: str, *, service: DecisionService, ehr: Ehr)
             "comment": override.user_comment.encode() if override and override.user_comment else None,
         },
     )
+    snooze(row, service=service)
     return row
 
 

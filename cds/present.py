@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cds import registry
 from cds.cards import Card
 from cds.models import Assessment, IssuedCard
+from cds.suppress import Viewer, words_key
 
 _USUAL_SECONDS = 2
 
@@ -38,9 +37,25 @@ def pending(subject: str) -> Card:
     )
 
 
-def issue(assessment: Assessment, cards: list[Card]) -> None:
-    """Remember which cards left the house, so that feedback finds the assessment."""
-    kind: Any = assessment.outcome.rule if assessment.outcome else assessment.status
+def restricted() -> Card:
+    """For a chart that is opened for a reason only: not what was found, not even whether anything was looked for."""
+    return Card(
+        summary="This chart is restricted. To see what Bedside says, open Bedside and give a reason.",
+        indicator="info",
+    )
+
+
+def issue(assessment: Assessment, cards: list[Card], *, viewer: Viewer) -> None:
+    """Remember which cards left the house, and to whom: feedback finds the assessment, and no card comes too often."""
+    outcome = assessment.outcome
     IssuedCard.objects.bulk_create(
-        IssuedCard(uuid=card.uuid, assessment=assessment, summary_kind=kind) for card in cards
+        IssuedCard(
+            uuid=card.uuid,
+            assessment=assessment,
+            summary_kind=outcome.rule if outcome else assessment.status,
+            user_key=viewer.user_key,
+            words_key=words_key(card, assessment.ehr) if outcome else "",  # pending and failed cards count for nothing
+            hook_instance=viewer.hook_instance,
+        )
+        for card in cards
     )

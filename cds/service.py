@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -47,6 +47,7 @@ class DecisionService:
     needs: ClassVar[tuple[Need, ...]]
     rules: ClassVar[tuple[Rule, ...]]
     trends: ClassVar[tuple[Trend, ...]] = ()
+    snoozes: ClassVar[Mapping[str, timedelta]] = {}  # override reason -> for how long its rule is silent
     model: ClassVar[str | None] = None
     threshold: ClassVar[float] = 0.0
 

@@ -28,6 +28,9 @@ def connect_demo_ehr() -> Ehr:
     )
     for service in all_services():
         EnabledService.objects.get_or_create(
-            ehr=ehr, service_id=service.id, defaults={"stage": EnabledService.Stage.LIVE}
+            ehr=ehr,
+            service_id=service.id,
+            # No cool-down: whoever opens an invented chart again wants to see the card again.
+            defaults={"stage": EnabledService.Stage.LIVE, "cool_down_hours": 0},
         )
     return ehr

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from cds import audit, registry
 from cds.cards import Card
 from cds.connect import bearer_client
+from cds.context import PatientContext
 from cds.errors import BadInput
 from cds.feedback import hear
 from cds.fhir.client import FhirServer
@@ -22,8 +23,9 @@ from cds.flow import decide, enabled
 from cds.gather import gather
 from cds.models import Assessment, Ehr, EnabledService
 from cds.ordering import with_orders
-from cds.present import issue, present
+from cds.present import issue, present, restricted
 from cds.service import DecisionService
+from cds.suppress import Viewer, spare
 from hooks.models import HookCall
 from hooks.parsers import Body, body
 from hooks.requests import HookRequest, encounter_id, orders, parse, patient_id, selections, user
@@ -72,17 +74,24 @@ class Call(APIView):
     def post(self, request: Request, service_id: str) -> Response:
         service, self.log.ehr = registry.get(service_id), caller(request)
         hook = parse(body(request), service)
-        at = enabled(self.log.ehr, service).stage
+        here = enabled(self.log.ehr, service)
+        at = here.stage
         self.log.hook = hook.hook
         self.log.hook_instance, self.log.prefetched = hook.hook_instance[:64], len(hook.prefetch or {})
         if at == Stage.OFF:
             return Response({"cards": []})
-        assessment = self._decide(service, hook, wait=settings.HOOK_WAIT_SECONDS if at == Stage.LIVE else 0)
-        cards = present(assessment) if at == Stage.LIVE else []
-        self._keep(hook, assessment, cards)
+        if self.log.ehr.opted_out(patient_id(hook)):
+            return self._leave_alone(hook, service, answer="opted-out", cards=[])
+        context = self._gather(service, hook)
+        if context.patient.restricted and not self.log.ehr.restricted_in_hooks:
+            cards = [restricted()] if at == Stage.LIVE else []
+            return self._leave_alone(hook, service, answer="restricted", cards=cards)
+        wait = settings.HOOK_WAIT_SECONDS if at == Stage.LIVE else 0
+        assessment = decide(service=service, ehr=self.log.ehr, context=context, wait=wait)
+        cards = self._keep(hook, assessment, present(assessment) if at == Stage.LIVE else [], here=here)
         return Response(cards_as_json(cards, service=service, assessment=assessment))
 
-    def _decide(self, service: DecisionService, hook: HookRequest, *, wait: float) -> Assessment:
+    def _gather(self, service: DecisionService, hook: HookRequest) -> PatientContext:
         ehr = self.log.ehr
         context = gather(
             service,
@@ -91,18 +100,22 @@ class Call(APIView):
             client=_client(ehr, hook),
             prefetch=hook.prefetch,
             encounter_id=encounter_id(hook),
+            labels_read=ehr.labels_read,
         )
         if (drafts := orders(hook)) is not None:
             context = with_orders(context, drafts, selected=selections(hook))
-        return decide(service=service, ehr=ehr, context=context, wait=wait)
+        return context
 
-    def _keep(self, hook: HookRequest, assessment: Assessment, cards: list[Card]) -> None:
-        """Which cards left, and that somebody asked about this patient: both or none."""
+    def _keep(
+        self, hook: HookRequest, assessment: Assessment, cards: list[Card], *, here: EnabledService
+    ) -> list[Card]:
+        """Which cards leave and which the user is spared, and that somebody asked about this patient: all or none."""
         ehr = self.log.ehr
-        self.log.answer, self.log.cards = assessment.status, len(cards)
+        viewer = _viewer(ehr, hook)
         actor = ehr.pseudonym(user(hook)) if user(hook) else ""  # order-dispatch has no user
         with transaction.atomic():
-            issue(assessment, cards)
+            shown = spare(cards, assessment=assessment, enabled=here, viewer=viewer)
+            issue(assessment, shown, viewer=viewer)
             audit.record(
                 "hook",
                 actor=actor or ehr.name[:64],
@@ -110,6 +123,16 @@ class Call(APIView):
                 patient_id=patient_id(hook),
                 subject=str(assessment.id),
             )
+        self.log.answer, self.log.cards, self.log.suppressed = assessment.status, len(shown), len(cards) - len(shown)
+        return shown
+
+    def _leave_alone(self, hook: HookRequest, service: DecisionService, *, answer: str, cards: list[Card]) -> Response:
+        """Nothing is scored and nothing stored; that somebody asked is in the audit."""
+        ehr = self.log.ehr
+        self.log.answer, self.log.cards = answer, len(cards)
+        actor = _viewer(ehr, hook).user_key or ehr.name[:64]
+        audit.record("hook", actor=actor, ehr=ehr, patient_id=patient_id(hook), subject=service.id, answer=answer)
+        return Response(cards_as_json(cards, service=service, assessment=None))
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Every answer to a known EHR is counted, the failed ones too."""
@@ -129,6 +152,12 @@ class FeedbackDoor(APIView):
     def post(self, request: Request, service_id: str) -> Response:
         hear(body(request), service=registry.get(service_id), ehr=caller(request))
         return Response(status=200)
+
+
+def _viewer(ehr: Ehr, hook: HookRequest) -> Viewer:
+    """A call without a user (order-dispatch has none) is nobody's: no card of it counts as seen."""
+    user_key = ehr.pseudonym(user(hook)) if user(hook) else ""
+    return Viewer(user_key=user_key, hook_instance=hook.hook_instance[:64])
 
 
 def _client(ehr: Ehr, hook: HookRequest) -> FhirServer | None:

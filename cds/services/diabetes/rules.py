@@ -6,7 +6,7 @@ USPSTF: Prediabetes and Type 2 Diabetes: Screening, 2021 (JAMA 326:736). "Ours":
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from cds.facts import Observed, Quantity
 from cds.service import Rule
@@ -32,6 +32,14 @@ STEROID_DAYS = 30  # after a prescription that names no end
 RANDOM_GLUCOSE_MONTHS = 12
 RETEST_PREDIABETES_MONTHS = 12
 SILENT_MONTHS = 36
+# How long the overridden rule is silent about this patient. "The data is wrong" silences nothing: somebody must look.
+SNOOZES = {
+    "already-known": timedelta(days=365),
+    "already-ordered": timedelta(days=30),  # an order that the record does not show; later it would have a result
+    "hba1c-unreliable": timedelta(days=180),
+    "acutely-ill": timedelta(days=30),
+    "patient-declined": timedelta(days=180),
+}
 SCREENING_AGE = (35, 70)
 SCREENING_BMI, SCREENING_BMI_ASIAN = 25.0, 23.0
 THRESHOLD = 0.10
@@ -84,6 +92,12 @@ RULES = (
         "after a transfusion, blood loss or erythropoietin: fasting plasma glucose is suggested instead. A single "
         "dialysis counts for 120 days, dialysis on the problem list as long as it stands there.",
         source=ADA,
+    ),
+    Rule(
+        key="snoozed",
+        text="A card overridden with a reason stays away, while the same rule applies: 12 months if it is known, 6 months "
+        "if the patient declined or HbA1c is unreliable, 30 days if acutely ill or ordered already. The page answers.",
+        source=OURS,
     ),
     Rule(
         key="hba1c-doubtful",

@@ -40,6 +40,7 @@ class DiabetesRisk(DecisionService):
     )
     hooks = ("patient-view",)
     model = "diabetes-risk"
+    snoozes = rules.SNOOZES
     threshold = rules.THRESHOLD
     rules = rules.RULES
     needs = (
