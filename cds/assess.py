@@ -6,9 +6,10 @@ import logging
 from datetime import timedelta
 
 import msgspec
+from django.db import transaction
 from django.utils import timezone
 
-from cds import registry
+from cds import audit, registry
 from cds.finding import Outcome
 from cds.models import Assessment
 from scoring import shelf
@@ -27,7 +28,7 @@ def assess(assessment_id: str) -> None:
     )
     if not started:
         return
-    assessment = Assessment.objects.get(pk=assessment_id)
+    assessment = Assessment.objects.select_related("ehr").get(pk=assessment_id)
     try:
         outcome = answer(assessment)
     except Exception as error:  # the outermost edge of the work: whatever a plug-in raises becomes a visible failure
@@ -51,10 +52,23 @@ def lost() -> list[str]:
     expired = stale.filter(created_at__lt=now - EXPIRED_AFTER).update(status=Assessment.Status.EXPIRED, finished_at=now)
     if expired:
         logger.error("%d assessments were never answered and have expired", expired)
+        audit.record("expire", actor=audit.US, assessments=expired)
     ids = [str(pk) for pk in stale.values_list("pk", flat=True)[:500]]
     Assessment.objects.filter(pk__in=ids).update(status=Assessment.Status.QUEUED, queued_at=now)
     return ids
 
 
-def _finish(assessment: Assessment, **fields: object) -> None:
-    Assessment.objects.filter(pk=assessment.pk).update(finished_at=timezone.now(), **fields)
+def _finish(assessment: Assessment, *, status: str, **fields: object) -> None:
+    """The answer and its line in the audit trail: both or none."""
+    with transaction.atomic():
+        Assessment.objects.filter(pk=assessment.pk).update(status=status, finished_at=timezone.now(), **fields)
+        audit.record(
+            "predict",
+            actor=audit.US,
+            ehr=assessment.ehr,
+            patient_key=assessment.patient_key,
+            subject=str(assessment.pk),
+            service=f"{assessment.service_id} {assessment.service_version}",
+            model=assessment.model_version,
+            status=status,
+        )

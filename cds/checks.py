@@ -20,6 +20,14 @@ def servers_are_apart(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
 
 
 @checks.register
+def the_audit_trail_is_kept(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
+    """45 CFR 164.316(b)(2)(i): six years, as it is usually read."""
+    if settings.AUDIT_RETENTION_YEARS < 6:
+        return [checks.Error("AUDIT_RETENTION_YEARS is below 6", hint="HIPAA asks for six years.", id="cds.E003")]
+    return []
+
+
+@checks.register
 def every_model_has_its_card(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:
     """A service that scores with a model must bring MODEL_CARD.md in its folder."""
     return [

@@ -10,14 +10,14 @@ from celery.signals import heartbeat_sent, worker_ready
 from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
-from cds import audit, doorbell
+from cds import chain, doorbell, retention
 from cds.registry import all_services
 from scoring import shelf
 from scoring.errors import ScoringError
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["QueueDown", "assess", "pick_up_lost", "seal_audit", "warm_up"]
+__all__ = ["QueueDown", "assess", "pick_up_lost", "purge_expired", "seal_audit", "warm_up"]
 
 
 @shared_task
@@ -37,7 +37,13 @@ def pick_up_lost() -> None:
 @shared_task
 def seal_audit() -> None:
     """Chain the newest audit entries."""
-    audit.seal()
+    chain.seal()
+
+
+@shared_task
+def purge_expired() -> None:
+    """Let go of what has been kept long enough."""
+    retention.purge()
 
 
 @worker_ready.connect

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 import django_stubs_ext
+from celery.schedules import crontab
 
 from config import env
 
@@ -29,13 +30,14 @@ DEMO_EHR_URL = env.text("DEMO_EHR_URL", f"http://127.0.0.1:{urlsplit(BASE_URL).p
 if DEMO_EHR:
     ALLOWED_HOSTS.append(str(urlsplit(DEMO_EHR_URL).hostname))
 SECURE = BASE_URL.startswith("https://")
+BEHIND_PROXY = env.flag("BEHIND_PROXY")  # which sets X-Forwarded-Proto and appends to X-Forwarded-For
 
 # --- Secrets -----------------------------------------------------------------------------------------------------
 SECRET_KEY = env.secret("SECRET_KEY", kept_in=HOME)
 FIELD_KEYS = env.words("FIELD_KEYS") or [
     env.secret("FIELD_KEY", kept_in=HOME)
 ]  # newest first; older ones still decrypt
-AUDIT_KEY = env.secret("AUDIT_KEY", kept_in=HOME)
+AUDIT_KEYS = env.secret("AUDIT_KEY", kept_in=HOME).split(",")  # newest first; older ones still verify
 
 # --- Applications ------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -58,6 +60,7 @@ if DEMO_EHR:
     INSTALLED_APPS.append("smartapp.demo_ehr")
 
 MIDDLEWARE = [
+    "config.address.noted",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -91,7 +94,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "EXCEPTION_HANDLER": "hooks.responses.as_operation_outcome",
+    "EXCEPTION_HANDLER": "hooks.refusals.noted_and_answered",
     "UNAUTHENTICATED_USER": None,
 }
 
@@ -125,11 +128,24 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "pick-up-lost-assessments": {"task": "cds.tasks.pick_up_lost", "schedule": 15.0},
     "seal-audit": {"task": "cds.tasks.seal_audit", "schedule": 60.0},
+    "purge-expired": {"task": "cds.tasks.purge_expired", "schedule": crontab(hour=3, minute=20)},
 }
 if REDIS_URL:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    # Room for every `jti` of an hour: what is dropped too early could be replayed.
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "OPTIONS": {"MAX_ENTRIES": 100_000},
+        }
+    }
+
+# --- Audit and retention -----------------------------------------------------------------------------------------
+AUDIT_ANCHOR_FILE = Path(env.text("AUDIT_ANCHOR_FILE", str(HOME / "audit-anchor.log")))  # append-only, best elsewhere
+AUDIT_RETENTION_YEARS = int(env.number("AUDIT_RETENTION_YEARS", 7))  # HIPAA's usual reading is 6
+AUDIT_HOLD = env.flag("AUDIT_HOLD")  # a legal hold: nothing is purged
+SNAPSHOT_RETENTION_DAYS = int(env.number("SNAPSHOT_RETENTION_DAYS", 90))
 
 # --- Deadlines and limits ----------------------------------------------------------------------------------------
 OPEN_DISCOVERY = env.flag("OPEN_DISCOVERY", default=True)  # may a caller without a JWT see which services there are?
@@ -165,7 +181,7 @@ SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_HSTS_PRELOAD = SECURE
 SECURE_SSL_REDIRECT = SECURE
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY") else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SESSION_COOKIE_SECURE = SECURE
 SESSION_COOKIE_SAMESITE = "Strict"  # the admin's; the clinician's session is keyed by launch (smartapp)
 CSRF_COOKIE_SECURE = SECURE

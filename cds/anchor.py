@@ -1,0 +1,50 @@
+"""The anchor: the newest seal of the audit trail, line by line in a file that belongs on another system or a WORM disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import msgspec
+from django.conf import settings
+from django.utils import timezone
+
+
+class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+    """One line."""
+
+    sequence: int
+    seal: str
+    at: str
+
+
+def append(sequence: int, seal: str) -> None:
+    """One write to a file opened for appending, on the disk when this returns."""
+    line = msgspec.json.encode(Anchor(sequence=sequence, seal=seal, at=timezone.now().isoformat())) + b"\n"
+    target = os.open(settings.AUDIT_ANCHOR_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(target, line)
+        os.fsync(target)
+    finally:
+        os.close(target)
+
+
+def exists() -> bool:
+    return settings.AUDIT_ANCHOR_FILE.exists()
+
+
+def read() -> Iterator[Anchor]:
+    """The lines that are there now; what is appended while they are read is left for the next time."""
+    size = settings.AUDIT_ANCHOR_FILE.stat().st_size if exists() else 0
+    return _lines(size)
+
+
+def _lines(size: int) -> Iterator[Anchor]:
+    if not size:
+        return
+    with settings.AUDIT_ANCHOR_FILE.open("rb") as lines:
+        for line in lines:
+            size -= len(line)
+            yield msgspec.json.decode(line, type=Anchor)
+            if size <= 0:
+                return
