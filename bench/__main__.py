@@ -28,12 +28,14 @@ def main() -> None:
         micro = _micro(on, seconds=0.5 if options.quick else 3.0)
         _compare(on, probability=micro["probability"])
         rounds = Rounds(stage=on, seconds=options.seconds)
+        rounds.warm_up()
         for number in range(1 if options.quick else options.rounds):
             _round(rounds, number, [cell for cell in cells() if re.search(options.only, cell.way.name)])
     rows = {cell: Row.of(results) for cell, results in rounds.results.items()}
     print(f"{time.monotonic() - started:.0f} s in all")
     if not options.quick and not options.only:
-        method = f"Medians of {options.rounds} rounds of {options.seconds:g} s (317 KB and arrivals: twice as long), taking turns."
+        times = f"{options.seconds:g} s (317 KB and arrivals: twice as long)"
+        method = f"Medians of {options.rounds} rounds of {times}, taking turns."
         path = write(ROOT, rows, micro, method=method, workers=workers)
         print(f"written: {path.relative_to(ROOT)}")
 

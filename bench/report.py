@@ -72,8 +72,9 @@ def _machine(method: str, workers: Workers) -> Iterator[str]:
     yield f"* Ours: {packages}; {WEB_PROCESSES} web processes of {WEB_THREADS} threads, {workers}; PostgreSQL and Redis"
     yield f"* Peer: healthchain {HEALTHCHAIN}, uvicorn with uvloop and httptools, {WEB_PROCESSES} processes, threads pinned to 1"
     yield f"* {method} The load comes from one more process on the same machine."
-    yield "* CPU: of our own processes (web + workers), without PostgreSQL and Redis. Pending: answered in time with a"
+    yield "* CPU: of our own processes (web + workers), without PostgreSQL and Redis. Pending: answered within the deadline with a"
     yield '  card that says "still checking"; neither counted in requests/s nor in the times.'
+    yield "* Errors: another status than 200, no card, or no answer five seconds after the end of the round."
 
 
 def _processor() -> str:
@@ -83,7 +84,7 @@ def _processor() -> str:
 
 
 def aims(rows: Rows, micro: Mapping[str, Any]) -> Iterator[Aim]:
-    """Issue by issue: what was promised beside what was found; a ratio is the worse of its loads."""
+    """What was promised beside what was found; a ratio is the worse of its two loads."""
     arriving = rows[Cell(way=QUEUED, size=SMALL, connections=32, rate=RATE)]
     yield Aim(
         text="100 arrivals/s at 8 KB, through the queue: errors and pending answers",
@@ -91,7 +92,12 @@ def aims(rows: Rows, micro: Mapping[str, Any]) -> Iterator[Aim]:
         measured=f"{arriving.failed} errors, {arriving.pending} pending",
         met=arriving.failed + arriving.pending == 0,
     )
-    yield Aim(text="the same: p95", wanted="< 200 ms", measured=f"{arriving.p95:.0f} ms", met=arriving.p95 < 200)
+    yield Aim(
+        text="100 arrivals/s at 8 KB, through the queue: p95",
+        wanted="< 200 ms",
+        measured=f"{arriving.p95:.0f} ms",
+        met=arriving.p95 < 200,
+    )
     yield _ratio("fixed card against HealthChain's", 2.0, rows, STATIC, PEER_STATIC, sizes=(SMALL,))
     for size in (SMALL, LARGE):
         yield _ratio(

@@ -96,6 +96,12 @@ class Rounds:
         self.results.setdefault(cell, []).append(result)
         return result
 
+    def warm_up(self) -> None:
+        """Each way once, unrecorded: a process that has just started imports at its first requests."""
+        for way in (PEER_STATIC, PEER, STATIC, TRUSTED, STORED, QUEUED):
+            self.play(Cell(way=way, size=SMALL, connections=32))
+        self.results.clear()
+
     def _place(self, way: Way) -> Place:
         if not way.peer:
             return self.stage.ours
