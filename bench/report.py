@@ -72,7 +72,7 @@ def _machine(method: str, workers: Workers) -> Iterator[str]:
     yield f"* Ours: {packages}; {WEB_PROCESSES} web processes of {WEB_THREADS} threads, {workers}; PostgreSQL and Redis"
     yield f"* Peer: healthchain {HEALTHCHAIN}, uvicorn with uvloop and httptools, {WEB_PROCESSES} processes, threads pinned to 1"
     yield f"* {method} The load comes from one more process on the same machine."
-    yield "* CPU: of our own processes (web + workers), without PostgreSQL and Redis. Pending: answered within the deadline with a"
+    yield "* CPU: of our own processes (web + workers), without PostgreSQL and Redis. Pending: answered in time with a"
     yield '  card that says "still checking"; neither counted in requests/s nor in the times.'
     yield "* Errors: another status than 200, no card, or no answer five seconds after the end of the round."
 
