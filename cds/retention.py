@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from cds import audit, chain
 from cds.models import Assessment, AuditEntry, PurgedSegment
+
+logger = logging.getLogger(__name__)
 
 BATCH = 500
 
@@ -49,9 +53,13 @@ def _segment(until: datetime) -> PurgedSegment | None:
     first, last = old.order_by("sequence").first(), old.order_by("-sequence").first()
     if first is None or last is None:
         return None
+    begins, ends = first.sequence or 0, last.sequence or 0
+    if old.count() != ends - begins + 1:
+        logger.error("audit entries are missing between %d and %d: nothing is purged", begins, ends)
+        return None
     return PurgedSegment(
-        first=first.sequence,
-        last=last.sequence,
+        first=begins,
+        last=ends,
         began_at=first.recorded_at,
         ended_at=last.recorded_at,
         last_seal=last.seal,
@@ -62,7 +70,12 @@ def _segment(until: datetime) -> PurgedSegment | None:
 def purge_snapshots() -> int:
     """The facts of old assessments give way to a keyed hash: enough to prove later what they were, not to read them."""
     before = timezone.now() - timedelta(days=settings.SNAPSHOT_RETENTION_DAYS)
-    old = Assessment.objects.filter(created_at__lt=before, snapshot__isnull=False).order_by("pk")
+    return forget(Assessment.objects.filter(created_at__lt=before))
+
+
+def forget(assessments: QuerySet[Assessment]) -> int:
+    """How many snapshots gave way to their keyed hash."""
+    old = assessments.filter(snapshot__isnull=False).order_by("pk")
     count = 0
     while batch := list(old.only("pk", "snapshot")[:BATCH]):
         with transaction.atomic():

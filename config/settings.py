@@ -130,16 +130,10 @@ CELERY_BEAT_SCHEDULE = {
     "seal-audit": {"task": "cds.tasks.seal_audit", "schedule": 60.0},
     "purge-expired": {"task": "cds.tasks.purge_expired", "schedule": crontab(hour=3, minute=20)},
 }
+CACHES: dict[str, dict[str, object]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100_000}  # every `jti` of an hour: one that is dropped could be replayed
 if REDIS_URL:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
-else:
-    # Room for every `jti` of an hour: what is dropped too early could be replayed.
-    CACHES = {
-        "default": {
-            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-            "OPTIONS": {"MAX_ENTRIES": 100_000},
-        }
-    }
 
 # --- Audit and retention -----------------------------------------------------------------------------------------
 AUDIT_ANCHOR_FILE = Path(env.text("AUDIT_ANCHOR_FILE", str(HOME / "audit-anchor.log")))  # append-only, best elsewhere

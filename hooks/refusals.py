@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 from django.db import DatabaseError
 from rest_framework.request import Request
@@ -32,7 +32,7 @@ def note(error: Exception, request: Request, *, service_id: str) -> None:
     status = getattr(error, "status", getattr(error, "status_code", None))
     if status not in _REFUSED:
         return
-    ehr: Ehr | None = request.auth if status != 401 else None  # at 401 nobody has proved to be anybody
+    ehr = cast("Ehr | None", request.auth) if status != 401 else None  # at 401 nobody has proved to be anybody
     logger.warning("a hook was refused with %s: %s", status, error)
     audit.record(
         "refusal",

@@ -89,13 +89,17 @@ def _key(ehr: Ehr, header: dict[str, Any]) -> Key:
 def _check_times(claims: dict[str, Any]) -> None:
     """iat and exp are required; nbf, which Epic sends, counts if it is there."""
     now = time.time()
-    issued, expires, begins = claims.get("iat"), claims.get("exp"), claims.get("nbf", 0)
-    if not all(isinstance(at, int | float) for at in (issued, expires, begins)):
+    issued, expires, begins = (_time(claims.get(name)) for name in ("iat", "exp", "nbf"))
+    if issued is None or expires is None or (begins is None and "nbf" in claims):
         raise Refused("iat, exp or nbf")
-    if not max(issued, begins) - LEEWAY_SECONDS <= now <= expires + LEEWAY_SECONDS:
+    if not max(issued, begins or 0) - LEEWAY_SECONDS <= now <= expires + LEEWAY_SECONDS:
         raise Refused("expired, or not valid yet")
     if expires - issued > LONGEST_LIFE_SECONDS:
         raise Refused("valid for too long")
+
+
+def _time(claim: Any) -> float | None:
+    return claim if isinstance(claim, int | float) else None
 
 
 def _check_names(claims: dict[str, Any], ehr: Ehr, *, audience: str) -> None:
