@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cds.admin import ehr, happened
+from cds.admin import ehr, happened, whose
 
-__all__ = ["ehr", "happened"]
+__all__ = ["ehr", "happened", "whose"]

@@ -40,7 +40,7 @@ class EnabledServiceForm(forms.ModelForm[EnabledService]):
 
     class Meta:
         model = EnabledService
-        fields = ("service_id", "stage", "threshold", "write_back")
+        fields = ("service_id", "stage", "threshold", "write_back", "cool_down_hours", "daily_budget")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

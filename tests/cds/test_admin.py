@@ -65,6 +65,7 @@ def form_for(ehr: Ehr, **changed: str) -> dict[str, str]:
         "0-service_id": service.service_id,
         "0-stage": service.stage,
         "0-write_back": service.write_back,
+        "0-cool_down_hours": "8",
     }
     form = {name: str(getattr(ehr, name)) for name in names} | {"active": "on"}
     return form | {f"services-{name}": value for name, value in inline.items()} | changed

@@ -12,10 +12,8 @@ from django.utils import timezone
 
 from cds import registry
 from cds.cards import Card
-from cds.context import PatientContext
-from cds.facts import Person
 from cds.finding import Finding, Indicator
-from cds.flow import enabled, open_assessment
+from cds.flow import enabled
 from cds.models import Assessment, Ehr, EnabledService, Feedback, IssuedCard, Snooze, Suppression
 from cds.present import issue
 from cds.service import DecisionService
@@ -32,12 +30,21 @@ class Patients:
         self.ehr = ehr
 
     def assessed(self, patient: str = "p1", *, rule: str = "model-high") -> Assessment:
-        context = PatientContext(patient=Person(id=patient), now=self.ehr.now(), encounter_id=rule)
-        assessment = open_assessment(service=SERVICE, ehr=self.ehr, context=context)[0]
-        assessment.result = msgspec.json.encode(Finding(rule=rule, alert=True))
-        assessment.status = Assessment.Status.DONE
-        assessment.save()
-        return assessment
+        result = msgspec.json.encode(Finding(rule=rule, alert=True))
+        return self._opened(patient, status=Assessment.Status.DONE, result=result)
+
+    def unanswered(self, status: str) -> Assessment:
+        return self._opened("p1", status=status)
+
+    def _opened(self, patient: str, **more: Any) -> Assessment:
+        return Assessment.objects.create(
+            ehr=self.ehr,
+            service_id=SERVICE.id,
+            threshold=0.1,
+            fingerprint=uuid.uuid4().hex,
+            patient_key=self.ehr.pseudonym(patient),
+            **more,
+        )
 
     def show(
         self, assessment: Assessment, *cards: Card, user: str = DOCTOR, hook_instance: str | None = None
@@ -242,9 +249,7 @@ def test_a_warning_is_never_held_back_by_the_budget(patients: Patients) -> None:
 @pytest.mark.parametrize("status", [Assessment.Status.QUEUED, Assessment.Status.FAILED, Assessment.Status.EXPIRED])
 def test_a_card_without_an_answer_is_always_shown_and_uses_no_budget(patients: Patients, status: str) -> None:
     EnabledService.objects.update(daily_budget=1)
-    context = PatientContext(patient=Person(id="p1"), now=patients.ehr.now())
-    waiting = open_assessment(service=SERVICE, ehr=patients.ehr, context=context)[0]
-    Assessment.objects.update(status=status)
+    waiting = patients.unanswered(status)
     for _ in range(3):
         assert patients.show(waiting, card("Still checking."))
     assert patients.show(patients.assessed(), card())

@@ -1,0 +1,41 @@
+"""A patient says no, or yes again: from then on nothing is scored, stored or trained on, and what was kept of facts goes.
+
+Answers that clinicians were given stay, since care was based on them; under a legal hold the facts stay too.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import CharField
+from django.db.models.functions import Cast
+from django.utils import timezone
+
+from cds import audit
+from cds.models import Assessment, Ehr, OptOut
+from cds.retention import forget
+
+_UNFINISHED = (Assessment.Status.QUEUED, Assessment.Status.RUNNING)
+
+
+def opt_out(ehr: Ehr, patient_id: str, *, actor: str) -> bool:
+    """Was it news? Only a keyed hash of the id is kept."""
+    key = ehr.pseudonym(patient_id)
+    with transaction.atomic():
+        _, created = OptOut.objects.get_or_create(ehr=ehr, patient_key=key)
+        assessments = Assessment.objects.filter(ehr=ehr, patient_key=key)
+        assessments.filter(status__in=_UNFINISHED).update(status=Assessment.Status.EXPIRED, finished_at=timezone.now())
+        # Under no fingerprint they are found again, should the patient say yes today with the same facts.
+        assessments.update(fingerprint=Cast("pk", CharField()))
+        if created:
+            audit.record("opt-out", actor=actor, ehr=ehr, patient_key=key)
+    if not settings.AUDIT_HOLD:
+        forget(assessments)
+    return created
+
+
+def withdraw(row: OptOut, *, actor: str) -> None:
+    """The patient takes part again; what was forgotten stays forgotten."""
+    with transaction.atomic():
+        audit.record("opt-in", actor=actor, ehr=row.ehr, patient_key=row.patient_key)
+        row.delete()
