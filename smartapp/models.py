@@ -15,7 +15,11 @@ from cds.models import Assessment, Ehr
 
 LAUNCH_LIVES = timedelta(minutes=10)
 SESSION_LIVES = timedelta(hours=8)  # at most; the EHR's token usually ends it sooner
+IDLE = timedelta(minutes=15)  # nobody has looked for so long: the clinician has left the screen
 ROWS_KEPT = timedelta(days=1)  # after their end, so that an old address still says "open it again from the chart"
+
+_URI_FORM = "http://smarthealthit.org/fhir/scopes/"  # how some write scopes
+_VERSION_1 = {"read": "rs", "write": "cud", "*": "cruds"}
 
 
 class Grant(Struct, frozen=True, kw_only=True):
@@ -29,20 +33,26 @@ class Grant(Struct, frozen=True, kw_only=True):
     user_name: str = ""
     encounter_id: str | None = None
     need_patient_banner: bool = True
+    refresh_token: str | None = None
+    intent: str = ""
+    also_open: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return "Grant(...)"
 
     def may_create(self, resource: str) -> bool:
-        """Read from what was granted, in the syntax of version 2 or 1, not from what was asked."""
+        return self._allows(resource, "c")
+
+    def may_search(self, resource: str) -> bool:
+        """A Patient is read by its id, everything else is searched for."""
+        return self._allows(resource, "r" if resource == "Patient" else "s")
+
+    def _allows(self, resource: str, letter: str) -> bool:
+        """By what was granted, in the syntax of version 2 or 1, not by what was asked."""
         for scope in self.scopes:
-            subject, _, letters = scope.partition("?")[0].rpartition(".")
+            subject, _, letters = scope.removeprefix(_URI_FORM).partition("?")[0].rpartition(".")
             level, _, kind = subject.partition("/")
-            if (
-                level in {"patient", "user"}
-                and kind in {resource, "*"}
-                and (letters in {"write", "*"} or "c" in letters)
-            ):
+            if level in {"patient", "user"} and kind in {resource, "*"} and letter in _VERSION_1.get(letters, letters):
                 return True
         return False
 
@@ -53,7 +63,7 @@ class Launch(models.Model):
     ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
     state_hash = models.CharField(max_length=64, unique=True)
     browser_hash = models.CharField(max_length=64, help_text="Of the secret in this launch's own cookie.")
-    launch = EncryptedField(help_text="The EHR's opaque parameter, to offer the same launch in a new window.")
+    launch = EncryptedField(help_text="The EHR's opaque ticket, to offer the same launch anew; empty: standalone.")
     verifier = EncryptedField()
     nonce = EncryptedField()
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -77,6 +87,7 @@ class SmartSession(models.Model):
         help_text="The one that the card's link named, or the saved one.",
     )
     created_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now, help_text="When the clinician last looked, to the minute.")
     expires_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:
@@ -90,10 +101,14 @@ class SmartSession(models.Model):
     def expired(self) -> bool:
         return self.expires_at <= timezone.now()
 
+    @property
+    def idle(self) -> bool:
+        return self.seen_at <= timezone.now() - IDLE
 
-def ends(expires_in: int, *, now: datetime) -> datetime:
-    """When a session ends: with its token, and after a working day at the latest."""
-    return now + min(timedelta(seconds=expires_in), SESSION_LIVES)
+
+def ends(expires_in: int, *, now: datetime, renewable: bool = False) -> datetime:
+    """When a session ends: with its token unless that can be renewed, and after a working day at the latest."""
+    return now + (SESSION_LIVES if renewable else min(timedelta(seconds=expires_in), SESSION_LIVES))
 
 
 def forget_the_old() -> None:

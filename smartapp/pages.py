@@ -1,13 +1,13 @@
-"""Public pages, without any patient: the front page, each service's rules, each model's card."""
+"""Public, without any patient: the front page, each service's rules, each model's card, our keys."""
 
 from __future__ import annotations
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from cds import registry
+from cds import keys, registry
 from cds.errors import UnknownService
 from smartapp import model_card
 
@@ -37,3 +37,11 @@ def model(request: HttpRequest, name: str) -> HttpResponse:
     return render(
         request, "smartapp/model.html", {"service": found, "card": model_card.as_html(model_card.path_of(found))}
     )
+
+
+@require_GET
+def jwks(request: HttpRequest) -> HttpResponse:
+    """Our public keys, for the EHRs where we sign (SMART App Launch 2.2, "Registering a client")."""
+    response = JsonResponse(keys.public_keys())
+    response["Cache-Control"] = f"public, max-age={int(keys.CACHED.total_seconds())}"
+    return response

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 CLIENT_ID = "bedside"
+CLIENT_SECRET = "not a secret: 100 % demo"  # noqa: S105  for an app that chooses to be a client with a secret
 
 
 def hospital(path: str = "") -> str:

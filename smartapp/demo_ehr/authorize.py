@@ -29,6 +29,7 @@ REQUIRED = (
     "code_challenge_method",
 )
 CHALLENGE = re.compile(r"^[A-Za-z0-9_-]{43}$")  # the base64url of a SHA-256
+REFRESH = ("online_access", "offline_access")
 CODE_SECONDS = 60
 CHOICE_SECONDS = 600
 
@@ -104,7 +105,7 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 def code_for(wanted: Mapping[str, str], chart: OpenChart) -> str:
     """A signed, self-contained authorization code; the token endpoint sees to it that it is used once."""
-    words = frozenset({"openid", "fhirUser", "launch", "launch/patient", "launch/encounter"})
+    words = frozenset({"openid", "fhirUser", "launch", "launch/patient", "launch/encounter", *REFRESH})
     return tokens.issue(
         "code",
         seconds=CODE_SECONDS,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote_plus
 
 import requests
 from django.conf import settings
@@ -28,15 +31,25 @@ class InvalidClient(Exception):
     """Not the registered app."""
 
 
-def require_client(form: Mapping[str, str], *, public_allowed: bool) -> None:
-    """A signed assertion, or only the name where a public client is accepted."""
+def require_client(form: Mapping[str, str], *, authorization: str, public_allowed: bool) -> None:
+    """A signed assertion, a secret, or only the name where a public client is accepted."""
     if "client_assertion" in form:
         require_assertion(form["client_assertion"], form.get("client_assertion_type", ""))
+        return
+    if authorization and public_allowed:
+        require_secret(authorization)
         return
     if not public_allowed:
         raise InvalidClient("a signed client assertion is needed")
     if form.get("client_id") != addresses.CLIENT_ID:
         raise InvalidClient("unknown client_id")
+
+
+def require_secret(authorization: str) -> None:
+    """RFC 6749, 2.3.1: HTTP Basic, each half form-encoded before the colon joins them."""
+    known = f"{quote_plus(addresses.CLIENT_ID)}:{quote_plus(addresses.CLIENT_SECRET)}"
+    if not hmac.compare_digest(authorization, f"Basic {base64.b64encode(known.encode()).decode()}"):
+        raise InvalidClient("unknown client id or secret")
 
 
 def require_assertion(assertion: str, assertion_type: str) -> None:

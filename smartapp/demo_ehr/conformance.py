@@ -36,7 +36,11 @@ def capability_statement() -> Resource:
 
 
 def security() -> Resource:
-    uris = {"token": addresses.token_endpoint(), "authorize": addresses.hospital("/oauth/authorize")}
+    uris = {
+        "token": addresses.token_endpoint(),
+        "authorize": addresses.hospital("/oauth/authorize"),
+        "revoke": addresses.hospital("/oauth/revoke"),
+    }
     return {
         "extension": [
             {"url": OAUTH_URIS, "extension": [{"url": name, "valueUri": uri} for name, uri in uris.items()]},
@@ -64,8 +68,9 @@ def smart_configuration() -> dict[str, Any]:
         "jwks_uri": addresses.jwks_url(),
         "authorization_endpoint": addresses.hospital("/oauth/authorize"),
         "token_endpoint": addresses.token_endpoint(),
-        "grant_types_supported": ["authorization_code", "client_credentials"],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt", "none"],
+        "revocation_endpoint": addresses.hospital("/oauth/revoke"),
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_basic", "none"],
         "token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"],
         "response_types_supported": ["code"],
         "code_challenge_methods_supported": ["S256"],
@@ -74,6 +79,8 @@ def smart_configuration() -> dict[str, Any]:
             "fhirUser",
             "launch",
             "launch/patient",
+            "online_access",
+            "offline_access",
             "patient/*.cruds",
             "user/*.cruds",
             "system/*.cruds",
@@ -83,12 +90,15 @@ def smart_configuration() -> dict[str, Any]:
             "launch-standalone",
             "authorize-post",
             "client-public",
+            "client-confidential-symmetric",
             "client-confidential-asymmetric",
             "sso-openid-connect",
             "context-banner",
             "context-ehr-patient",
             "context-ehr-encounter",
             "context-standalone-patient",
+            "permission-offline",
+            "permission-online",
             "permission-patient",
             "permission-user",
             "permission-v1",

@@ -11,6 +11,8 @@ from smartapp.demo_ehr.scopes import Scope, scopes_in
 from smartapp.demo_ehr.search import Criteria, matches
 from smartapp.demo_ehr.store import Store
 
+revoked = tokens.OnceOnly()  # ids of grants that were given back, or whose refresh token was used twice
+
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
@@ -55,6 +57,8 @@ def grant_of(access_token: str) -> Grant:
         raise FhirError(401, "login", "the access token is not valid") from error
     if claims["aud"] != addresses.fhir_base():
         raise FhirError(401, "login", "the access token is for another server")
+    if revoked.has(claims.get("grant", "")):
+        raise FhirError(401, "login", "the access token was revoked")
     return Grant(
         author=claims["sub"],
         scopes=scopes_in(claims["scope"]),
@@ -63,9 +67,11 @@ def grant_of(access_token: str) -> Grant:
     )
 
 
-def access_token(scope: str, *, seconds: int, patient: str | None = None, user: str | None = None) -> str:
-    """A signed, self-contained access token for the registered app."""
-    context = {"patient": patient, "fhirUser": user}
+def access_token(
+    scope: str, *, seconds: int, patient: str | None = None, user: str | None = None, grant: str | None = None
+) -> str:
+    """A signed, self-contained access token for the registered app; `grant` is the id by which it can be revoked."""
+    context = {"patient": patient, "fhirUser": user, "grant": grant}
     return tokens.issue(
         "access",
         seconds=seconds,

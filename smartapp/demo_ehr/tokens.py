@@ -79,6 +79,10 @@ class OnceOnly:
         self._lock = threading.Lock()
         self._seen: dict[str, float] = {}
 
+    def has(self, jti: str) -> bool:
+        with self._lock:
+            return jti in self._seen
+
     def first(self, jti: str, *, expires: float) -> bool:
         """True the first time, False ever after."""
         now = time.time()

@@ -19,6 +19,7 @@ urlpatterns = [
     path("oauth/authorize", authorize.authorize, name="authorize"),
     path("oauth/authorize/choice", authorize.choose, name="choose"),
     path("oauth/token", oauth.token, name="token"),
+    path("oauth/revoke", oauth.revoke, name="revoke"),
     path("oauth/jwks", oauth.jwks, name="jwks"),
     path(".well-known/openid-configuration", oauth.openid_configuration),
     path("fhir/.well-known/smart-configuration", oauth.smart_configuration),

@@ -1,15 +1,15 @@
-"""Begin: a chart's address and ticket become a row and the address of the EHR's authorization page."""
+"""Begin: a chart's address and ticket, or a picked EHR, become a row and the address of its authorization page."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
 
-from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
 
-from cds.http import bounded
+from cds.errors import FhirInvalid
 from cds.models import Ehr
+from cds.oauth import client_of
 from smartapp import cookies
 from smartapp.answers import live_services
 from smartapp.launch.configuration import configuration_of
@@ -32,40 +32,41 @@ def registered(iss: str) -> Ehr | None:
     return Ehr.objects.filter(active=True, fhir_base__in=[base, f"{base}/"]).first()
 
 
-def begin(ehr: Ehr, launch: str) -> Begun:
-    """SMART App Launch 2.2, "Obtain authorization code": PKCE S256, a state of 256 bits, a nonce; all kept by us."""
+def begin(ehr: Ehr, ticket: str = "") -> Begun:
+    """SMART App Launch 2.2, "Obtain authorization code": PKCE S256, a state of 256 bits, a nonce; all kept by us.
+
+    `ticket` is the EHR's `launch`; a standalone launch has none.
+    """
     forget_the_old()
+    if not ehr.client_id:
+        raise FhirInvalid("the EHR's row has no client id", url=ehr.fhir_base)
     configuration = configuration_of(ehr)
     state, secret, nonce = (secrets.token_urlsafe(32) for _ in range(3))
     verifier = secrets.token_urlsafe(64)
-    url, _ = oauth_session(ehr, scope=scopes_for(live_services(ehr), configuration)).create_authorization_url(
+    asked = scopes_for(live_services(ehr), configuration, standalone=not ticket, refresh=ehr.refresh)
+    client = client_of(ehr, token_endpoint=configuration.token_endpoint, scope=asked, redirect_uri=redirect_uri())
+    url, _ = client.create_authorization_url(
         configuration.authorization_endpoint,
         state=state,
         code_verifier=verifier,
         nonce=nonce,
-        launch=launch,
         aud=ehr.fhir_base,
+        **({"launch": ticket} if ticket else {}),
     )
     Launch.objects.create(
         ehr=ehr,
         state_hash=cookies.digest(state),
         browser_hash=cookies.digest(secret),
-        launch=launch.encode(),
+        launch=ticket.encode(),
         verifier=verifier.encode(),
         nonce=nonce.encode(),
     )
     return Begun(url=url, cookie=cookie_of(state), secret=secret)
 
 
-def oauth_session(ehr: Ehr, *, scope: str | None = None) -> OAuth2Session:
-    """Authlib's OAuth client within our limits; our client is public and proves itself with PKCE."""
-    session = OAuth2Session(
-        client_id=ehr.client_id,
-        scope=scope,
-        redirect_uri=f"{settings.BASE_URL}/callback",
-        code_challenge_method="S256",
-    )
-    return bounded(session, origins=(ehr.fhir_base,), private_network=ehr.private_network)
+def redirect_uri() -> str:
+    """As registered at every EHR, to the letter."""
+    return f"{settings.BASE_URL}/callback"
 
 
 def cookie_of(state: str) -> str:

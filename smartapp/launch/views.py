@@ -1,4 +1,4 @@
-"""The two addresses that an EHR registers: `/launch` and `/callback`."""
+"""The addresses that an EHR registers, `/launch` and `/callback`, and our own page to launch from."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import logging
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from cds.errors import FhirInvalid, FhirUnreachable
+from cds.models import Ehr
 from smartapp import cookies, sessions
 from smartapp.frames import in_frame_of
 from smartapp.launch.begin import begin, cookie_of, registered
@@ -32,8 +34,30 @@ def launch(request: HttpRequest) -> HttpResponse:
     ehr = registered(bases[0])
     if ehr is None:
         raise Stopped(Reason.UNKNOWN_EHR)
+    return _to_authorization(ehr, tickets[0])
+
+
+@require_GET
+@stops_plainly
+def standalone(request: HttpRequest) -> HttpResponse:
+    """SMART App Launch 2.2, "Launch App: Standalone Launch": which record system? The patient is picked there."""
+    found = Ehr.objects.filter(active=True, standalone=True).order_by("name")
+    return in_frame_of(None, render(request, "smartapp/standalone.html", {"ehrs": found}))
+
+
+@require_GET
+@stops_plainly
+def standalone_at(request: HttpRequest, ehr_id: int) -> HttpResponse:
+    ehr = Ehr.objects.filter(pk=ehr_id, active=True, standalone=True).first()
+    if ehr is None:
+        raise Stopped(Reason.UNKNOWN_EHR)
+    return _to_authorization(ehr)
+
+
+def _to_authorization(ehr: Ehr, ticket: str = "") -> HttpResponse:
+    """Send the browser to the EHR, with the cookie that it must bring back."""
     try:
-        begun = begin(ehr, tickets[0])
+        begun = begin(ehr, ticket)
     except FhirUnreachable as error:
         raise Stopped(Reason.UNREACHABLE, ehr=ehr) from error
     except FhirInvalid as error:
@@ -68,5 +92,8 @@ def _same_launch(state: str) -> str:
     begun = Launch.objects.select_related("ehr").filter(state_hash=cookies.digest(state), used_at=None).first()
     if begun is None:
         return ""
-    query = {"iss": begun.ehr.fhir_base, "launch": bytes(begun.launch).decode()}
+    ticket = bytes(begun.launch).decode()
+    if not ticket:
+        return reverse("standalone")
+    query = {"iss": begun.ehr.fhir_base, "launch": ticket}
     return f"{reverse('launch')}?{urlencode(query)}"

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 from joserfc.jwk import KeySet, RSAKey
+
+
+@dataclass(frozen=True)
+class Posted:
+    """What it was sent."""
+
+    path: str
+    authorization: str
+    form: dict[str, str]
 
 
 class Hospital(ThreadingHTTPServer):
@@ -19,6 +30,8 @@ class Hospital(ThreadingHTTPServer):
         self.key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
         self.asked: list[str] = []
         self.content: bytes | None = None
+        self.pages: dict[str, tuple[int, Any]] = {}
+        self.posted: list[Posted] = []
         self.configuration: dict[str, Any] = {
             "issuer": self.url,
             "jwks_uri": f"{self.url}/jwks",
@@ -32,11 +45,15 @@ class Hospital(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def answer_to(self, path: str) -> bytes:
+    def answer_to(self, path: str) -> tuple[int, bytes]:
+        """`pages` wins, then `content` for everything, then the usual."""
+        if path in self.pages:
+            status, page = self.pages[path]
+            return status, json.dumps(page).encode()
         if self.content is not None:
-            return self.content
+            return 200, self.content
         keys = KeySet([self.key]).as_dict(private=False)
-        return json.dumps(keys if path == "/jwks" else self.configuration).encode()
+        return 200, json.dumps(keys if path == "/jwks" else self.configuration).encode()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -44,8 +61,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
-        content = self.server.answer_to(self.path)
-        self.send_response(200)
+        self.reply()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.server.posted.append(Posted(self.path, self.headers.get("Authorization", ""), dict(parse_qsl(body))))
+        self.reply()
+
+    def reply(self) -> None:
+        status, content = self.server.answer_to(self.path)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

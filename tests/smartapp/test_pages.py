@@ -66,3 +66,11 @@ def test_a_chapter_of_the_card_comes_without_its_neighbours() -> None:
     assert "Children" in said
     assert "NHANES" not in said
     assert model_card.chapter(registry.get("diabetes-risk"), "No such chapter") == ""
+
+
+@pytest.mark.django_db
+def test_our_keys_are_public_and_may_be_cached(visitor: Client) -> None:
+    answer = visitor.get("/jwks.json")
+    assert {key["alg"] for key in answer.json()["keys"]} == {"ES384", "RS384"}
+    assert not {"d", "p", "q"} & {name for key in answer.json()["keys"] for name in key}
+    assert answer["Cache-Control"] == "public, max-age=3600"

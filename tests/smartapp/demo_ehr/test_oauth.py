@@ -32,7 +32,7 @@ def request_for(patient: str = "ada", app_context: str | None = None, **changes:
         "response_type": "code",
         "client_id": "bedside",
         "redirect_uri": f"{settings.BASE_URL}/callback",
-        "scope": "launch openid fhirUser patient/*.rs system/*.rs offline_access",
+        "scope": "launch openid fhirUser patient/*.rs system/*.rs",
         "state": "s" * 32,
         "nonce": "n" * 32,
         "aud": f"{settings.DEMO_EHR_URL}/fhir",
@@ -217,3 +217,58 @@ def test_a_confidential_app_may_exchange_its_code_with_an_assertion(app: App) ->
 
 def test_another_grant_type_is_unsupported() -> None:
     assert Client().post(TOKEN, {"grant_type": "password"}).json() == {"error": "unsupported_grant_type"}
+
+
+def refreshed(refresh_token: str) -> Any:
+    return Client().post(TOKEN, {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": "bedside"})
+
+
+def granted_with_refresh() -> Any:
+    return exchange(authorized(scope="launch openid patient/*.rs offline_access")["code"]).json()
+
+
+def test_a_refresh_token_comes_only_with_its_scope() -> None:
+    assert "refresh_token" in granted_with_refresh()
+    assert "refresh_token" not in exchange(authorized()["code"]).json()
+
+
+def test_a_refreshed_token_is_for_the_same_patient_and_brings_the_next_refresh_token() -> None:
+    first = granted_with_refresh()
+    second = refreshed(first["refresh_token"]).json()
+    assert (second["patient"], second["scope"]) == ("ada", first["scope"])
+    assert second["refresh_token"] != first["refresh_token"]
+    assert Fhir(second["access_token"]).get("Patient/ada").status_code == 200
+
+
+def test_a_refresh_token_used_twice_ends_the_whole_grant() -> None:
+    first = granted_with_refresh()
+    second = refreshed(first["refresh_token"]).json()
+    assert refreshed(first["refresh_token"]).json() == {"error": "invalid_grant"}
+    assert refreshed(second["refresh_token"]).json() == {"error": "invalid_grant"}
+    assert Fhir(second["access_token"]).get("Patient/ada").status_code == 401
+
+
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+def test_a_token_that_is_given_back_takes_its_grant_with_it(kind: str) -> None:
+    granted = granted_with_refresh()
+    answer = Client().post("/demo-ehr/oauth/revoke", {"token": granted[kind], "client_id": "bedside"})
+    assert answer.status_code == 200
+    assert refreshed(granted["refresh_token"]).json() == {"error": "invalid_grant"}
+    assert Fhir(granted["access_token"]).get("Patient/ada").status_code == 401
+
+
+def test_an_unknown_token_is_given_back_without_complaint_but_not_by_anybody() -> None:
+    assert Client().post("/demo-ehr/oauth/revoke", {"token": "x", "client_id": "bedside"}).status_code == 200
+    assert Client().post("/demo-ehr/oauth/revoke", {"token": "x", "client_id": "other"}).status_code == 401
+
+
+@pytest.mark.parametrize(("secret", "status"), [("not+a+secret%3A+100+%25+demo", 200), ("guessed", 401)])
+def test_a_client_with_a_secret_sends_it_form_encoded_by_http_basic(secret: str, status: int) -> None:
+    credentials = base64.b64encode(f"bedside:{secret}".encode()).decode()
+    form = {
+        "grant_type": "authorization_code",
+        "code": authorized()["code"],
+        "redirect_uri": f"{settings.BASE_URL}/callback",
+        "code_verifier": VERIFIER,
+    }
+    assert Client().post(TOKEN, form, headers={"Authorization": f"Basic {credentials}"}).status_code == status

@@ -38,7 +38,7 @@ def believed(token: str, ehr: Ehr) -> Identity:
 
 def test_a_good_token_says_who_it_is(other_ehr: Ehr, stranger: Hospital) -> None:
     assert believed(signed(stranger, fhirUser="Practitioner/7"), other_ehr) == Identity(
-        sub="42", fhir_user="Practitioner/7"
+        iss=stranger.url, sub="42", fhir_user="Practitioner/7"
     )
 
 
@@ -87,3 +87,35 @@ def test_a_shared_secret_is_refused(other_ehr: Ehr, stranger: Hospital) -> None:
 def test_rubbish_is_refused(other_ehr: Ehr, rubbish: str) -> None:
     with pytest.raises(Refused):
         believed(rubbish, other_ehr)
+
+
+# --- An older server, whose smart-configuration names no issuer ---------------------------------------------------
+@pytest.fixture
+def old_server(stranger: Hospital) -> Hospital:
+    del stranger.configuration["issuer"], stranger.configuration["jwks_uri"]
+    openid = {"issuer": stranger.url, "jwks_uri": f"{stranger.url}/jwks"}
+    stranger.pages["/.well-known/openid-configuration"] = (200, openid)
+    return stranger
+
+
+def test_an_older_servers_issuer_is_asked_for_its_keys(other_ehr: Ehr, old_server: Hospital) -> None:
+    assert believed(signed(old_server), other_ehr).iss == old_server.url
+
+
+def test_an_issuer_at_an_unregistered_origin_is_never_asked(other_ehr: Ehr, old_server: Hospital) -> None:
+    elsewhere = f"http://localhost:{old_server.server_port}"
+    with pytest.raises(Refused):
+        believed(signed(old_server, iss=elsewhere), other_ehr)
+    assert old_server.asked == ["/fhir/.well-known/smart-configuration"]
+
+
+@pytest.mark.parametrize(
+    "changed", [{"issuer": "https://other.example.org"}, {"jwks_uri": "https://other.example.org"}]
+)
+def test_an_issuer_must_stand_by_its_name_and_its_origin(
+    other_ehr: Ehr, old_server: Hospital, changed: dict[str, str]
+) -> None:
+    _, openid = old_server.pages["/.well-known/openid-configuration"]
+    old_server.pages["/.well-known/openid-configuration"] = (200, openid | changed)
+    with pytest.raises(Refused):
+        believed(signed(old_server), other_ehr)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cds import registry
 from smartapp.launch.configuration import SmartConfiguration
 from smartapp.launch.scopes import scopes_for
@@ -28,3 +30,16 @@ def test_a_server_of_version_1_is_asked_in_its_own_words() -> None:
     assert "patient/Observation.read" in asked
     assert "patient/RiskAssessment.write" in asked
     assert ".rs" not in asked
+
+
+def test_a_standalone_launch_asks_for_a_patient_and_not_for_a_launch() -> None:
+    asked = scopes_for([], configuration("permission-v2"), standalone=True).split()
+    assert "launch/patient" in asked
+    assert "launch" not in asked
+
+
+@pytest.mark.parametrize(("refresh", "asked"), [("", False), ("online_access", True), ("offline_access", True)])
+def test_a_refresh_token_is_asked_for_only_as_the_ehrs_row_says(refresh: str, asked: bool) -> None:
+    scopes = scopes_for([], configuration("permission-v2"), refresh=refresh).split()
+    assert any(scope.endswith("_access") for scope in scopes) is asked
+    assert (refresh in scopes) is asked

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 from django.conf import settings
 from django.db import connection
 from django.test import Client
@@ -14,6 +16,7 @@ from django.utils import timezone
 
 from cds.models import Assessment, AuditEntry, Ehr
 from smartapp.demo_ehr import hooks
+from smartapp.demo_ehr.addresses import CLIENT_SECRET
 from smartapp.models import Launch, SmartSession
 from tests.smartapp.conftest import Browser
 from tests.smartapp.stranger import Hospital
@@ -194,6 +197,83 @@ def test_two_patients_in_two_tabs_do_not_mix(browser: Browser) -> None:
     patients = {str(session.id): session.grant.patient_id for session in SmartSession.objects.all()}
     assert patients[ada.split("/")[2]] == "ada"
     assert patients[bruno.split("/")[2]] == "bruno"
+
+
+# --- Kinds of client ---------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"client_kind": "symmetric", "client_secret": CLIENT_SECRET.encode()},
+        {"client_kind": "asymmetric", "client_algorithm": "ES384"},
+        {"client_kind": "asymmetric", "client_algorithm": "RS384"},
+    ],
+    ids=lambda row: "-".join(value for value in row.values() if isinstance(value, str)),
+)
+def test_a_confidential_client_is_let_in(browser: Browser, row: dict[str, Any]) -> None:
+    Ehr.objects.update(**row)
+    assert browser.open("ada").startswith("/app/")
+
+
+def test_a_wrong_secret_is_not(browser: Browser) -> None:
+    Ehr.objects.update(client_kind="symmetric", client_secret=b"guessed")
+    refused = browser.callback(browser.authorize(browser.launch("ada")))
+    assert refused.status_code == 403
+    assert "did not give access" in text(refused)
+
+
+def test_an_ehr_without_a_client_id_cannot_be_launched_from(browser: Browser) -> None:
+    Ehr.objects.update(client_id="")
+    assert browser.launch("ada").status_code == 502
+
+
+def test_a_token_end_point_that_fails_is_a_way_to_try_again(other_ehr: Ehr, stranger: Hospital) -> None:
+    client = Client(SERVER_NAME="localhost")
+    state = query_of(client.get("/launch", {"iss": other_ehr.fhir_base, "launch": "ticket"}))["state"]
+    stranger.pages["/token"] = (503, {})
+    stopped = client.get("/callback", {"state": state, "code": "c"})
+    assert stopped.status_code == 502
+    assert "did not answer" in text(stopped)
+
+
+# --- Standalone --------------------------------------------------------------------------------------------------
+@pytest.fixture
+def standalone(browser: Browser) -> Browser:
+    Ehr.objects.update(standalone=True)
+    return browser
+
+
+def test_our_page_lists_the_ehrs_that_allow_it_and_no_other(standalone: Browser, other_ehr: Ehr) -> None:
+    page = text(standalone.client.get("/launch/standalone"))
+    assert f'href="/launch/standalone/{standalone.ehr.pk}"' in page
+    assert "Other hospital" not in page
+    assert standalone.client.get(f"/launch/standalone/{other_ehr.pk}").status_code == 400
+
+
+def test_the_patient_is_picked_at_the_ehr(standalone: Browser) -> None:
+    begun = standalone.client.get(f"/launch/standalone/{standalone.ehr.pk}")
+    asked = query_of(begun)
+    assert "launch" not in asked
+    assert "launch/patient" in asked["scope"].split()
+    with requests.Session() as hospital:
+        picker = hospital.get(begun["Location"], timeout=10)
+        fields = dict(re.findall(r'name="(csrfmiddlewaretoken|choice)" value="([^"]+)"', picker.text))
+        form = fields | {"patient": "farah", "user": "nurse-ito"}
+        address = f"{settings.DEMO_EHR_URL}/oauth/authorize/choice"
+        picked = hospital.post(address, form, headers={"Referer": begun["Location"]}, allow_redirects=False, timeout=10)
+    finished = standalone.callback(query_of({"Location": picked.headers["Location"]}))
+    assert "Farah Haddad" in text(standalone.client.get(finished["Location"]))
+
+
+def test_a_standalone_launch_whose_cookie_is_lost_starts_over_at_our_page(standalone: Browser) -> None:
+    state = query_of(standalone.client.get(f"/launch/standalone/{standalone.ehr.pk}"))["state"]
+    refused = Client(SERVER_NAME="localhost").get("/callback", {"state": state, "code": "c"})
+    assert 'href="/launch/standalone"' in text(refused)
+
+
+def test_an_ehr_that_is_switched_off_cannot_be_opened_from_our_page(standalone: Browser) -> None:
+    Ehr.objects.update(active=False)
+    assert "No record system may be opened from here" in text(standalone.client.get("/launch/standalone"))
+    assert standalone.client.get(f"/launch/standalone/{standalone.ehr.pk}").status_code == 400
 
 
 # --- The assessment that a card named ----------------------------------------------------------------------------
