@@ -16,12 +16,13 @@ from scoring import shelf
 logger = logging.getLogger(__name__)
 
 
-def decide(*, service: DecisionService, ehr: Ehr, context: PatientContext, wait: float = 0.0) -> Assessment:
+def decide(*, service: DecisionService, here: EnabledService, context: PatientContext, wait: float = 0.0) -> Assessment:
     """Open an assessment, queue it, and give it `wait` seconds to finish.
 
-    The same facts, versions and threshold on the same local day have one assessment: the second asker gets its answer.
+    `here`: how the service runs at this EHR. The same facts, versions and threshold on the same local day have one
+    assessment: the second asker gets its answer.
     """
-    assessment, fresh = open_assessment(service=service, ehr=ehr, context=context)
+    assessment, fresh = open_assessment(service=service, here=here, context=context)
     if assessment.settled:
         return assessment
     with doorbell.listening(str(assessment.id)) as bell:
@@ -33,10 +34,12 @@ def decide(*, service: DecisionService, ehr: Ehr, context: PatientContext, wait:
     return assessment
 
 
-def open_assessment(*, service: DecisionService, ehr: Ehr, context: PatientContext) -> tuple[Assessment, bool]:
+def open_assessment(
+    *, service: DecisionService, here: EnabledService, context: PatientContext
+) -> tuple[Assessment, bool]:
     """The row of this fingerprint, and whether it must be queued: it is new, or its last try failed."""
-    threshold = enabled(ehr, service).threshold
-    threshold = service.threshold if threshold is None else threshold
+    ehr = here.ehr
+    threshold = service.threshold if here.threshold is None else here.threshold
     model_version = shelf.active_version(service.model) if service.model else ""
     assessment, created = Assessment.objects.get_or_create(
         ehr=ehr,
@@ -47,10 +50,11 @@ def open_assessment(*, service: DecisionService, ehr: Ehr, context: PatientConte
             "model_version": model_version,
             "threshold": threshold,
             "patient_key": ehr.pseudonym(context.patient.id),
-            "snapshot": context.as_json(),
+            "snapshot": context.as_json,  # called only for a new row
+            "test": ehr.is_invented(context.patient.id),
         },
     )
-    return assessment, created or _again(assessment)
+    return assessment, created or (assessment.status == Assessment.Status.FAILED and _again(assessment))
 
 
 def _again(assessment: Assessment) -> bool:
@@ -61,8 +65,9 @@ def _again(assessment: Assessment) -> bool:
 
 def enabled(ehr: Ehr, service: DecisionService) -> EnabledService:
     """How this service runs at this EHR; one that nobody has set up is silent."""
-    row = EnabledService.objects.filter(ehr=ehr, service_id=service.id).first()
-    return row or EnabledService(ehr=ehr, service_id=service.id)
+    row = EnabledService.objects.filter(ehr=ehr, service_id=service.id).first() or EnabledService(service_id=service.id)
+    row.ehr = ehr
+    return row
 
 
 def enqueue(assessment: Assessment) -> None:

@@ -11,13 +11,15 @@ from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
 from cds import chain, doorbell, retention
+from cds.models import Ehr
+from cds.onboarding import try_connection
 from cds.registry import all_services
 from scoring import shelf
 from scoring.errors import ScoringError
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["QueueDown", "assess", "pick_up_lost", "purge_expired", "seal_audit", "warm_up"]
+__all__ = ["QueueDown", "assess", "pick_up_lost", "purge_expired", "reach_ehrs", "seal_audit", "warm_up"]
 
 
 @shared_task
@@ -44,6 +46,19 @@ def seal_audit() -> None:
 def purge_expired() -> None:
     """Let go of what has been kept long enough."""
     retention.purge()
+
+
+@shared_task
+def reach_ehrs() -> None:
+    """One message for each active EHR, so that a slow one keeps no other waiting."""
+    for ehr_id in Ehr.objects.filter(active=True).values_list("pk", flat=True):
+        reach_ehr.delay(ehr_id)
+
+
+@shared_task
+def reach_ehr(ehr_id: int) -> None:
+    """Can it be reached? The admin's first page shows the answer."""
+    try_connection(Ehr.objects.get(pk=ehr_id))
 
 
 @worker_ready.connect

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 import django_stubs_ext
 from celery.schedules import crontab
+from kombu import Queue
 
 from config import env
 
@@ -124,9 +125,12 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "interactive"
+CELERY_TASK_QUEUES = [Queue("interactive"), Queue("batch")]  # a worker takes from both unless told otherwise
+CELERY_TASK_ROUTES = {"cds.tasks.reach_*": {"queue": "batch"}, "cds.tasks.purge_expired": {"queue": "batch"}}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "pick-up-lost-assessments": {"task": "cds.tasks.pick_up_lost", "schedule": 15.0},
+    "reach-ehrs": {"task": "cds.tasks.reach_ehrs", "schedule": 300.0},
     "seal-audit": {"task": "cds.tasks.seal_audit", "schedule": 60.0},
     "purge-expired": {"task": "cds.tasks.purge_expired", "schedule": crontab(hour=3, minute=20)},
 }

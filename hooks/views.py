@@ -79,7 +79,9 @@ class Call(APIView):
         self.log.hook = hook.hook
         self.log.hook_instance, self.log.prefetched = hook.hook_instance[:64], len(hook.prefetch or {})
         if at == Stage.OFF:
+            self.log.answer = "off"
             return Response({"cards": []})
+        self.log.test = self.log.ehr.is_invented(patient_id(hook))
         if self.log.ehr.opted_out(patient_id(hook)):
             return self._leave_alone(hook, service, answer="opted-out", cards=[])
         context = self._gather(service, hook)
@@ -87,7 +89,7 @@ class Call(APIView):
             cards = [restricted()] if at == Stage.LIVE else []
             return self._leave_alone(hook, service, answer="restricted", cards=cards)
         wait = settings.HOOK_WAIT_SECONDS if at == Stage.LIVE else 0
-        assessment = decide(service=service, ehr=self.log.ehr, context=context, wait=wait)
+        assessment = decide(service=service, here=here, context=context, wait=wait)
         cards = self._keep(hook, assessment, present(assessment) if at == Stage.LIVE else [], here=here)
         return Response(cards_as_json(cards, service=service, assessment=assessment))
 

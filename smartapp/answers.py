@@ -10,12 +10,13 @@ from django.conf import settings
 
 from cds import audit, registry
 from cds.connect import bearer_client
-from cds.errors import MissingData
+from cds.errors import MissingData, ProtectedData
 from cds.flow import decide, enabled
 from cds.gather import gather
 from cds.models import Assessment, Ehr, EnabledService
 from cds.service import DecisionService
 from scoring.errors import ScoringError
+from smartapp import glass
 from smartapp.models import SmartSession
 from smartapp.stops import Reason, Stopped
 
@@ -31,6 +32,7 @@ class Answer:
     service: DecisionService
     assessment: Assessment | None = None
     lacking: tuple[str, ...] = ()
+    protected: bool = False
 
 
 def live_services(ehr: Ehr) -> list[DecisionService]:
@@ -48,6 +50,8 @@ def _answer(service: DecisionService, session: SmartSession) -> Answer:
         return Answer(service=service, assessment=shown)
     try:
         return Answer(service=service, assessment=_ask_now(service, session))
+    except ProtectedData:
+        return Answer(service=service, protected=True)
     except MissingData as error:
         return Answer(service=service, lacking=error.keys)
     except ScoringError as error:
@@ -63,8 +67,9 @@ def _ask_now(service: DecisionService, session: SmartSession) -> Assessment:
         now=ehr.now(),
         client=bearer_client(ehr, grant.token),
         encounter_id=grant.encounter_id,
+        labels_read=ehr.labels_read,
     )
-    return decide(service=service, ehr=ehr, context=context, wait=settings.HOOK_WAIT_SECONDS)
+    return decide(service=service, here=enabled(ehr, service), context=context, wait=settings.HOOK_WAIT_SECONDS)
 
 
 def required(session: SmartSession, assessment_id: uuid.UUID) -> Assessment:
@@ -72,6 +77,9 @@ def required(session: SmartSession, assessment_id: uuid.UUID) -> Assessment:
     key = session.ehr.pseudonym(session.grant.patient_id)
     found = Assessment.objects.filter(pk=assessment_id, ehr=session.ehr, patient_key=key).first()
     if found is None or found.service_id not in {service.id for service in live_services(session.ehr)}:
+        raise Stopped(Reason.SESSION_OVER, ehr=session.ehr)
+    glass.require_willing(session)
+    if found.context.patient.restricted and not glass.broken(session):
         raise Stopped(Reason.SESSION_OVER, ehr=session.ehr)
     return found
 

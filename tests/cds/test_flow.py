@@ -13,7 +13,7 @@ from cds.context import PatientContext
 from cds.facts import Person
 from cds.fhir.dates import parse
 from cds.finding import NotEnoughData
-from cds.flow import decide, open_assessment
+from cds.flow import decide, enabled, open_assessment
 from cds.models import Assessment, Ehr, EnabledService
 
 Status = Assessment.Status
@@ -26,7 +26,7 @@ def context(ehr: Ehr, *, born: str = "1970-01-01") -> PatientContext:
 
 
 def opened(ehr: Ehr, **options: Any) -> Assessment:
-    return open_assessment(service=SERVICE, ehr=ehr, context=context(ehr, **options))[0]
+    return open_assessment(service=SERVICE, here=enabled(ehr, SERVICE), context=context(ehr, **options))[0]
 
 
 def test_the_same_facts_open_one_assessment(ehr: Ehr) -> None:
@@ -62,7 +62,7 @@ def test_the_snapshot_is_encrypted_in_the_table(ehr: Ehr) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_decision_waits_for_the_worker(ehr: Ehr, worker: None) -> None:
-    assessment = decide(service=SERVICE, ehr=ehr, context=context(ehr), wait=30)
+    assessment = decide(service=SERVICE, here=enabled(ehr, SERVICE), context=context(ehr), wait=30)
     assert assessment.status == Status.DONE
     assert isinstance(assessment.outcome, NotEnoughData)
 
@@ -81,7 +81,7 @@ def test_a_failure_is_kept_by_its_class_and_tried_again_when_asked_again(ehr: Eh
     tasks.assess(str(assessment.id))
     failed = Assessment.objects.get()
     assert (failed.status, failed.failure) == (Status.FAILED, "DecodeError")
-    assert open_assessment(service=SERVICE, ehr=ehr, context=context(ehr))[1]
+    assert open_assessment(service=SERVICE, here=enabled(ehr, SERVICE), context=context(ehr))[1]
     assert Assessment.objects.get().status == Status.QUEUED
 
 

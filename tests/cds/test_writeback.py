@@ -20,7 +20,7 @@ from cds.connect import bearer_client
 from cds.errors import BadInput
 from cds.fhir.client import FhirServer
 from cds.fhir.identity import identity
-from cds.flow import open_assessment
+from cds.flow import enabled, open_assessment
 from cds.gather import gather
 from cds.identity import PatientIdentity
 from cds.models import Assessment, AuditEntry, Ehr, EnabledService, WriteBack
@@ -59,7 +59,7 @@ def assessed(ehr: Ehr, patient_id: str = "ada") -> Assessment:
 
 
 def opened(ehr: Ehr, context: Any) -> Assessment:
-    found = open_assessment(service=SERVICE, ehr=ehr, context=context)
+    found = open_assessment(service=SERVICE, here=enabled(ehr, SERVICE), context=context)
     return found[0]
 
 

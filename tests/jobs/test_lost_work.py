@@ -7,15 +7,15 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from cds import assess, doorbell, registry, tasks
-from cds.flow import open_assessment
+from cds import assess, doorbell, tasks
+from cds.flow import enabled, open_assessment
 from cds.models import Assessment, Ehr
-from tests.cds.test_flow import context
+from tests.cds.test_flow import SERVICE, context
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_beat_finds_what_a_killed_worker_left_and_another_finishes_it(ehr: Ehr, worker: None) -> None:
-    assessment, _ = open_assessment(service=registry.get("diabetes-risk"), ehr=ehr, context=context(ehr))
+    assessment, _ = open_assessment(service=SERVICE, here=enabled(ehr, SERVICE), context=context(ehr))
     # As a worker leaves it that took the message, marked the row and was killed: running, and nobody works on it.
     died = timezone.now() - assess.LOST_AFTER - timedelta(seconds=1)
     Assessment.objects.update(status=Assessment.Status.RUNNING, queued_at=died)
