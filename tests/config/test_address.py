@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
@@ -12,7 +14,7 @@ from config.address import address_of, noted
 
 
 def request(peer: str, forwarded: str | None = None) -> str:
-    headers = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
+    headers: dict[str, Any] = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
     return address_of(RequestFactory().get("/", REMOTE_ADDR=peer, **headers))
 
 

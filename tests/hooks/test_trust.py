@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from subprocess import PIPE
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 from django.conf import settings
+from django.db import connection
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
+from cds.errors import Refused
 from cds.models import Ehr
+from hooks.trust import trust
 from smartapp.demo_ehr import hooks as emr
 
 SERVICE = "diabetes-risk"
@@ -65,6 +75,11 @@ def test_rubbish_is_refused(hospital: Ehr, token: str) -> None:
         {"exp": int(time.time()) + 90_000},
         {"jti": None},
         {"jti": ""},
+        {"jti": 7},
+        {"nbf": int(time.time()) + 3600},
+        {"nbf": "soon"},
+        {"exp": float("nan")},
+        {"exp": "9999999999"},
     ],
     ids=lambda overrides: "-".join(f"{name}={str(value)[:12]}" for name, value in overrides.items()),
 )
@@ -79,6 +94,55 @@ def test_a_clock_half_a_second_off_is_forgiven(hospital: Ehr) -> None:
 
 def test_a_token_is_good_once(hospital: Ehr) -> None:
     token = signed()
+    assert call(token).status_code == 200
+    assert refused(call(token))
+
+
+def test_a_token_is_good_once_even_if_it_comes_twice_at_the_same_instant(hospital: Ehr) -> None:
+    token, together = signed(), threading.Barrier(4)
+
+    def strike(_: int) -> int:
+        together.wait()
+        return call(token).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(strike, range(4))) == [200, 401, 401, 401]
+
+
+@pytest.mark.skipif(settings.EMBEDDED, reason="embedded is one process; with REDIS_URL there are more")
+def test_a_token_is_good_once_even_in_two_processes_at_the_same_instant(hospital: Ehr) -> None:
+    token = signed()
+    environment = {**os.environ, "DATABASE_URL": _test_database(), "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    strikers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.hooks.strike"], stdin=PIPE, stdout=PIPE, text=True, env=environment
+        )
+        for _ in range(2)
+    ]
+    for striker in strikers:
+        assert striker.stdout is not None
+        assert striker.stdout.readline() == "ready\n"
+    for striker in strikers:
+        assert striker.stdin is not None
+        striker.stdin.write(f"{token} {emr.endpoint(SERVICE)}\n")
+        striker.stdin.flush()
+    answers = sorted(striker.communicate(timeout=30)[0] for striker in strikers)
+    assert answers == ["jti was used before\n", "trusted\n"]
+
+
+def test_a_token_is_good_once_even_after_many_others(hospital: Ehr) -> None:
+    """A cache that drops its oldest entries would forget which ones were used."""
+    token = signed()
+    assert trust(token, audience=emr.endpoint(SERVICE)) == hospital
+    for _ in range(400):
+        trust(signed(), audience=emr.endpoint(SERVICE))
+    with pytest.raises(Refused, match="used before"):
+        trust(token, audience=emr.endpoint(SERVICE))
+
+
+@pytest.mark.parametrize("jti", ["with blanks and \n lines", "x" * 2000, "\u202e\u4e2d"])
+def test_any_text_may_be_a_jti(hospital: Ehr, jti: str) -> None:
+    token = signed(jti=jti)
     assert call(token).status_code == 200
     assert refused(call(token))
 
@@ -115,10 +179,57 @@ def test_hmac_with_a_public_key_and_no_signature_at_all_are_refused(hospital: Eh
     assert refused(call(f"{head}.{claims}."))
 
 
+def test_a_header_that_must_be_understood_and_is_not_is_refused(hospital: Ehr) -> None:
+    assert refused(call(emr.sign(emr.endpoint(SERVICE), header={"crit": ["b64"], "b64": False})))  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("tenant", [None, "", "clinic-b", ["clinic-a"]])
+def test_another_tenant_is_refused(hospital: Ehr, tenant: Any) -> None:
+    hospital.hook_tenant = "clinic-a"
+    hospital.save()
+    assert refused(call(signed(tenant=tenant)))
+
+
+def test_the_registered_tenant_is_trusted(hospital: Ehr) -> None:
+    hospital.hook_tenant = "clinic-a"
+    hospital.save()
+    assert call(signed(tenant="clinic-a")).status_code == 200
+
+
+def test_without_a_registered_tenant_any_is_trusted(hospital: Ehr) -> None:
+    assert call(signed(tenant="clinic-b")).status_code == 200
+
+
+def test_the_host_header_does_not_choose_the_audience(hospital: Ehr) -> None:
+    aud = f"http://evil.example/cds-services/{SERVICE}"
+    headers = {"Authorization": f"Bearer {signed(aud=aud)}", "Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    answer = requests.post(emr.endpoint(SERVICE), json={}, headers=headers, timeout=30)
+    assert answer.status_code in {400, 401}
+
+
+def test_a_discovery_token_must_be_for_discovery(hospital: Ehr) -> None:
+    url = emr.endpoint(SERVICE).rpartition("/")[0]
+
+    def look(aud: str) -> int:
+        return requests.get(url, headers={"Authorization": f"Bearer {emr.sign(aud)}"}, timeout=30).status_code
+
+    assert look(url) == 200
+    assert look(emr.endpoint(SERVICE)) == 401
+    assert look(f"{url}/") == 401
+
+
 def test_an_ehr_that_was_switched_off_is_refused(hospital: Ehr) -> None:
     hospital.active = False
     hospital.save()
     assert refused(call(signed()))
+
+
+def _test_database() -> str:
+    """The URL of the database that Django made for the tests, for another process."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
 
 
 def _header(token: str) -> dict[str, Any]:
