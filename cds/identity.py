@@ -11,6 +11,7 @@ class PatientIdentity(Struct, frozen=True, kw_only=True):
     """`mrn` is the record number and not Patient.id; empty where the record does not name exactly one.
 
     `birth_date` only if it is a full date; `sex` is FHIR's administrative gender; `issuer` the record number's system.
+    `restricted`: the chart may be opened for a reason only.
     """
 
     id: str
@@ -21,6 +22,7 @@ class PatientIdentity(Struct, frozen=True, kw_only=True):
     sex: str = "unknown"
     mrn: str = ""
     issuer: str = ""
+    restricted: bool = False
 
     @property
     def name(self) -> str:

@@ -64,6 +64,7 @@ class Section:
         self.service: DecisionService = answer.service
         self.assessment = answer.assessment
         self.lacking = answer.lacking
+        self.protected = answer.protected
         self.session = session
         self.looks = looks
 

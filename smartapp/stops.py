@@ -11,7 +11,7 @@ from functools import wraps
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from cds.errors import CdsError, FhirRefused
+from cds.errors import CdsError, FhirRefused, MergedPatient
 from cds.models import Ehr
 from smartapp.frames import in_frame_of
 
@@ -105,6 +105,19 @@ class Reason(Enum):
         happened="The record system does not let Bedside read this patient's chart in your name.",
         to_do="Ask your administrator which permissions Bedside needs.",
     )
+    OPTED_OUT = Words(
+        status=403,
+        title="This patient does not take part",
+        happened="The patient has asked that Bedside does not look at this record. That is no statement about health.",
+        to_do="Go on without Bedside. If the patient has changed their mind, an administrator can record it.",
+    )
+    MERGED = Words(
+        status=409,
+        title="This record was merged into another one",
+        happened="The record system says that this patient now has another record, and that this one counts no more.",
+        kept="Only the patient's entry was read, and nothing was written.",
+        to_do="Open the patient's current chart, then Bedside from there.",
+    )
     FORM_OVER = Words(
         status=403,
         title="Nothing was saved",
@@ -146,6 +159,8 @@ def stops_plainly(view: View) -> View:
         except FhirRefused as error:
             expired = error.http_status == 401
             return stop_page(request, Stopped(Reason.SESSION_OVER if expired else Reason.NO_PERMISSION))
+        except MergedPatient:
+            return stop_page(request, Stopped(Reason.MERGED))
         except CdsError as error:
             logger.warning("a page could not be shown: %s", type(error).__name__)
             return stop_page(request, Stopped(Reason.UNREACHABLE))

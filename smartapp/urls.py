@@ -19,6 +19,7 @@ urlpatterns = [
     path("launch/standalone/<int:ehr_id>", launch.standalone_at, name="standalone-at"),
     path("callback", launch.callback, name="callback"),
     path("app/<uuid:session_id>/", views.page, name="page"),
+    path("app/<uuid:session_id>/reason", views.reason, name="reason"),
     path(_ASSESSMENT.format("answers"), views.part, name="part"),
     path(_ASSESSMENT.format("plots") + "/<slug:name>/<slug:size>/<slug:theme>.svg", views.plot, name="plot"),
     path(_ASSESSMENT.format("save"), views.save, name="save"),

@@ -15,7 +15,7 @@ from cds.connect import bearer_client
 from cds.errors import BadInput
 from cds.identity import PatientIdentity
 from cds.writeback import WriteBackOff, write_back
-from smartapp import answers, plots, sessions
+from smartapp import answers, glass, plots, sessions
 from smartapp.banner import age, as_seen, read_patient
 from smartapp.frames import in_frame_of
 from smartapp.models import SmartSession
@@ -30,7 +30,10 @@ LOOKS = 30  # one a second; then the page stops by itself and offers a button
 def page(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     """Read the patient and the record, ask every live service, show."""
     session = sessions.required(request, session_id)
+    glass.require_willing(session)
     patient = read_patient(session)
+    if patient.restricted and not glass.broken(session):
+        return _restricted(request, session)
     found = answers.ask(session)
     for answer in found:
         answers.record_view(answer, session)
@@ -41,6 +44,27 @@ def page(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
         "sections": [_section(answer, session, patient) for answer in found],
     }
     return in_frame_of(session.ehr, render(request, "smartapp/page.html", shown))
+
+
+def _restricted(request: HttpRequest, session: SmartSession) -> HttpResponse:
+    """The question that comes before a restricted chart; no name, and nothing of the record beyond the Patient is read."""
+    glass.record_closed(session)
+    token = sessions.form_token(session, glass.FORM)
+    shown = {"session": session, "reasons": glass.REASONS.items(), "token": token}
+    return in_frame_of(session.ehr, render(request, "smartapp/restricted.html", shown, status=403))
+
+
+@csrf_exempt  # as `save`
+@require_POST
+@stops_plainly
+def reason(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
+    """Why this clinician opens a restricted chart."""
+    session = sessions.required(request, session_id)
+    sessions.require_form_token(request.POST.get("token", ""), session, glass.FORM, otherwise=Reason.FORM_OVER)
+    glass.give_reason(session, request.POST.get("reason", ""))
+    response = HttpResponseRedirect(reverse("page", kwargs={"session_id": session.id}))
+    response.status_code = 303
+    return in_frame_of(session.ehr, response)
 
 
 @require_GET

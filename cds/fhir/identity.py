@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from cds.errors import FhirInvalid
-from cds.fhir.shapes import Concept, Shape
+from cds.errors import FhirInvalid, MergedPatient
+from cds.fhir.shapes import Concept, Meta, PatientLink, Shape, labelled, replaced
 from cds.identity import PatientIdentity
+from cds.labels import RESTRICTED
 
 _RECORD_NUMBER = ("http://terminology.hl7.org/CodeSystem/v2-0203", "MR")
 _BEST_NAME_FIRST = ("official", "usual", None)
@@ -33,6 +34,8 @@ class _Identifier(Shape):
 class _Patient(Shape):
     resource_type: str = ""
     id: str | None = None
+    meta: Meta | None = None
+    link: list[PatientLink] | None = None
     name: list[_Name] | None = None
     identifier: list[_Identifier] | None = None
     gender: str | None = None
@@ -47,6 +50,8 @@ def identity(patient: Mapping[str, Any], *, mrn_system: str) -> PatientIdentity:
         raise FhirInvalid("the Patient cannot be read") from error
     if found.resource_type != "Patient" or not found.id:
         raise FhirInvalid("the answer is not a Patient")
+    if replaced(found.link):
+        raise MergedPatient
     name = _best_name(found.name or [])
     given = name.given or []
     number = _record_number(found.identifier or [], mrn_system)
@@ -59,6 +64,7 @@ def identity(patient: Mapping[str, Any], *, mrn_system: str) -> PatientIdentity:
         sex=found.gender or "unknown",
         mrn=(number.value or "") if number else "",
         issuer=(number.system or "") if number else "",
+        restricted=labelled(found.meta, RESTRICTED),
     )
 
 

@@ -100,7 +100,7 @@ class Reader:
 
     def _withheld(self, meta: shapes.Meta, need: Need) -> bool:
         """Of a Patient the label is about the whole chart: `Person.restricted` says it."""
-        return bool(meta.security) and need.resource != "Patient" and _labelled(meta, self.kept_out)
+        return bool(meta.security) and need.resource != "Patient" and shapes.labelled(meta, self.kept_out)
 
     def _reading_of(self, need: Need) -> Callable[[Any, Need, Reading], None]:
         if need.resource == "Patient":
@@ -156,9 +156,9 @@ class Reader:
             sex=found.gender if found.gender in {"male", "female", "other"} else "unknown",
             deceased=bool(found.deceased_boolean or found.deceased_date_time),
             race_codes=tuple(sorted(_race_codes(found.extension or ()))),
-            restricted=found.meta is not None and _labelled(found.meta, labels.RESTRICTED),
+            restricted=shapes.labelled(found.meta, labels.RESTRICTED),
         )
-        reading.merged = any(link.type == "replaced-by" for link in found.link or ())
+        reading.merged = shapes.replaced(found.link)
 
     # --- Observation ---------------------------------------------------------------------------------------------
     def _observation(self, wanted: Wanted, found: shapes.Observation, need: Need, reading: Reading) -> None:

@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from cds.codes import Code
+
 T = TypeVar("T")
 
 
@@ -65,6 +67,11 @@ class Meta(Shape):
     security: list[CodeOnly] | None = None
 
 
+def labelled(meta: Meta | None, names: frozenset[Code]) -> bool:
+    """Does it carry one of these security labels?"""
+    return meta is not None and any((label.system, label.code) in names for label in meta.security or ())
+
+
 class OutcomeIssue(Shape):
     """Of an OperationOutcome, which may stand wherever a resource is expected."""
 
@@ -106,6 +113,11 @@ class PatientLink(Shape):
 
     type: str | None = None
     other: ReferenceOnly | None = None
+
+
+def replaced(links: list[PatientLink] | None) -> bool:
+    """Was this record merged into another one?"""
+    return any(link.type == "replaced-by" for link in links or ())
 
 
 class Patient(Shape):
