@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
+from django.utils import timezone
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from msgspec import Struct
@@ -18,6 +20,7 @@ from cds.errors import CdsError, FhirError, FhirUnreachable
 from cds.http import allowed_addresses, origin
 from cds.models import ConnectionTest, Ehr
 
+_KEPT = timedelta(days=30)
 _KEY_TYPE = {"ES": "EC", "RS": "RSA"}
 T = TypeVar("T")
 
@@ -123,6 +126,7 @@ def look(ehr: Ehr) -> Survey:
 def try_connection(ehr: Ehr) -> Survey:
     """All steps, and the row by which the first page of the admin knows whether the EHR is reachable."""
     began = time.monotonic()
+    ehr.connection_tests.filter(tested_at__lt=timezone.now() - _KEPT).delete()
     survey = _walk(Survey(ehr=ehr), _FHIR_STEPS + _HOOK_STEPS)
     ConnectionTest.objects.create(
         ehr=ehr,

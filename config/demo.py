@@ -17,6 +17,7 @@ def connect_demo_ehr() -> Ehr:
     ehr, _ = Ehr.objects.update_or_create(
         name="Demo hospital",
         defaults={
+            "environment": Ehr.Environment.TEST,
             "fhir_base": f"{hospital}/fhir",
             "client_id": "bedside",
             "hook_issuer": hospital,

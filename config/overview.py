@@ -35,6 +35,7 @@ class Firing:
     """One service at one EHR, on the EHR's own day."""
 
     ehr: Ehr
+    service_id: str
     title: str
     stage: str
     why_off: str
@@ -85,6 +86,7 @@ def _firing(ehr: Ehr, row: EnabledService, title: str) -> Firing:
     silent = not calls.filter(received_at__gt=now - _DAY).exists()
     return Firing(
         ehr=ehr,
+        service_id=row.service_id,
         title=title,
         stage=row.stage,
         why_off=f"{row.off_by}: {row.off_reason}" if row.off_reason else "",

@@ -43,11 +43,13 @@ def _service(service: DecisionService, hook: str, version: str) -> dict[str, Any
     return entry
 
 
-def cards_as_json(cards: list[Card], *, service: DecisionService, assessment: Assessment | None) -> dict[str, Any]:
-    return {"cards": [card_as_json(card, service=service, assessment=assessment) for card in cards]}
+def cards_as_json(
+    cards: list[Card], *, service: DecisionService, ehr: Ehr, assessment: Assessment | None
+) -> dict[str, Any]:
+    return {"cards": [card_as_json(card, service=service, ehr=ehr, assessment=assessment) for card in cards]}
 
 
-def card_as_json(card: Card, *, service: DecisionService, assessment: Assessment | None) -> dict[str, Any]:
+def card_as_json(card: Card, *, service: DecisionService, ehr: Ehr, assessment: Assessment | None) -> dict[str, Any]:
     """CDS Hooks 2.0.1, "Card Attributes"; a member without value is left out."""
     found = {
         "uuid": card.uuid,
@@ -55,7 +57,7 @@ def card_as_json(card: Card, *, service: DecisionService, assessment: Assessment
         "indicator": card.indicator,
         "detail": card.detail,
         "source": {
-            "label": f"{card.source}: {service.title}",
+            "label": f"{'TEST SYSTEM, ' if ehr.is_test else ''}{card.source}: {service.title}",
             "url": f"{settings.BASE_URL}/services/{service.id}",
             "topic": {"system": f"{OURS}/topic", "code": service.id, "display": service.title},
         },

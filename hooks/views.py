@@ -91,7 +91,7 @@ class Call(APIView):
         wait = settings.HOOK_WAIT_SECONDS if at == Stage.LIVE else 0
         assessment = decide(service=service, here=here, context=context, wait=wait)
         cards = self._keep(hook, assessment, present(assessment) if at == Stage.LIVE else [], here=here)
-        return Response(cards_as_json(cards, service=service, assessment=assessment))
+        return Response(cards_as_json(cards, service=service, ehr=self.log.ehr, assessment=assessment))
 
     def _gather(self, service: DecisionService, hook: HookRequest) -> PatientContext:
         ehr = self.log.ehr
@@ -134,7 +134,7 @@ class Call(APIView):
         self.log.answer, self.log.cards = answer, len(cards)
         actor = _viewer(ehr, hook).user_key or ehr.name[:64]
         audit.record("hook", actor=actor, ehr=ehr, patient_id=patient_id(hook), subject=service.id, answer=answer)
-        return Response(cards_as_json(cards, service=service, assessment=None))
+        return Response(cards_as_json(cards, service=service, ehr=ehr, assessment=None))
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Every answer to a known EHR is counted, the failed ones too."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 
-from cds import audit
 from cds.admin import pages
 from cds.admin.forms import EhrForm, EnabledServiceForm
 from cds.models import Ehr, EnabledService
@@ -27,6 +25,30 @@ class EnabledServices(admin.TabularInline[EnabledService, Ehr]):
     @admin.display(description="Switched off")
     def why_off(self, row: EnabledService) -> str:
         return f"{row.off_reason} ({row.off_by}, {row.off_at:%Y-%m-%d %H:%M} UTC)" if row.off_at else ""
+
+
+@admin.register(EnabledService)
+class EnabledServiceAdmin(admin.ModelAdmin[EnabledService]):
+    """The stage of one service at one EHR, for those who decide on that and on nothing else of the EHR."""
+
+    form = EnabledServiceForm
+    list_display = ("service_id", "ehr", "stage", "threshold", "write_back", "off_reason")
+    list_filter = ("stage", "ehr", "service_id")
+    readonly_fields = ("off_reason", "off_by", "off_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: EnabledService | None = None) -> Any:
+        return ("ehr", *self.readonly_fields)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A service is enabled on the EHR's page."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: EnabledService | None = None) -> bool:
+        return False
+
+    def log_change(self, request: HttpRequest, obj: EnabledService, message: Any) -> Any:
+        pages.audit_change(request, obj.ehr, message)
+        return super().log_change(request, obj, message)
 
 
 @admin.register(Ehr)
@@ -52,7 +74,10 @@ class EhrAdmin(admin.ModelAdmin[Ehr]):
                 )
             },
         ),
-        ("CDS Hooks", {"fields": ("hook_issuer", "hook_jwks_url", "hook_algorithms")}),
+        (
+            "CDS Hooks",
+            {"fields": ("hook_issuer", "hook_jwks_url", "hook_algorithms", "hook_tenant", "hooks_version")},
+        ),
         ("Whose data", {"fields": ("test_patients", "labels_read", "restricted_in_hooks")}),
     )
 
@@ -70,17 +95,12 @@ class EhrAdmin(admin.ModelAdmin[Ehr]):
         return redirect("admin:cds_ehr_connect")
 
     def log_addition(self, request: HttpRequest, obj: Ehr, message: Any) -> Any:
-        self._audit(request, obj, message)
+        pages.audit_change(request, obj, message)
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Ehr, message: Any) -> Any:
-        self._audit(request, obj, message)
+        pages.audit_change(request, obj, message)
         return super().log_change(request, obj, message)
-
-    def _audit(self, request: HttpRequest, ehr: Ehr, message: Any) -> None:
-        """Which fields were changed, by whom; the values are in the row."""
-        actor = pages.actor(request, ehr)
-        audit.record("configure", actor=actor, ehr=ehr, subject=f"Ehr {ehr.pk}", changes=json.dumps(message)[:500])
 
     def has_delete_permission(self, request: HttpRequest, obj: Ehr | None = None) -> bool:
         """An EHR is switched off, not deleted: what was decided for it must stay explainable."""

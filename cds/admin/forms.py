@@ -106,7 +106,8 @@ class ConnectForm(EhrForm):
         model = Ehr
         fields = (
             *("fhir_base", "private_network", "name", "environment", "time_zone", "login_origins"),
-            *("client_kind", "client_id", "hook_issuer", "hook_jwks_url", "hook_algorithms", "frame_ancestors"),
+            *("client_kind", "client_id", "frame_ancestors"),
+            *("hook_issuer", "hook_jwks_url", "hook_algorithms", "hook_tenant", "hooks_version"),
         )
         widgets = {"fhir_base": forms.HiddenInput, "private_network": forms.HiddenInput}
         formfield_callback = _over_https

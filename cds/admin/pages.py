@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from cds import registry
+from cds import audit, registry
 from cds.admin.forms import AddressForm, ConnectForm, SwitchOffForm
 from cds.models import Ehr, EnabledService
 from cds.onboarding import Survey, look, try_connection
@@ -33,6 +34,12 @@ EhrAdmin = admin.ModelAdmin[Ehr]
 def actor(request: HttpRequest, ehr: Ehr) -> str:
     """An administrator, as the audit names people."""
     return ehr.pseudonym(f"admin|{request.user.pk}")
+
+
+def audit_change(request: HttpRequest, ehr: Ehr, message: Any) -> None:
+    """Which fields were changed, by whom; the values are in the row."""
+    changes = json.dumps(message)[:500]
+    audit.record("configure", actor=actor(request, ehr), ehr=ehr, subject=f"Ehr {ehr.pk}", changes=changes)
 
 
 def connect(model_admin: EhrAdmin, request: HttpRequest) -> HttpResponse:

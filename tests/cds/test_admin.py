@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from html import unescape
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from cds import audit, registry
 from cds.models import Assessment, AuditEntry, Ehr, EnabledService
+from cds.switch import switch_off
+from hooks.models import HookCall
+from smartapp.demo_ehr import hooks as emr
+from tests.strangers import Stranger
 
 
 @pytest.fixture
@@ -54,9 +64,9 @@ def form_for(ehr: Ehr, **changed: str) -> dict[str, str]:
     """The form of the EHR's page with its first service."""
     names = (
         *("name", "environment", "fhir_base", "time_zone", "client_kind", "client_id", "client_algorithm"),
-        *("hook_issuer", "hook_jwks_url", "hook_algorithms"),
+        *("hook_issuer", "hook_jwks_url", "hook_algorithms", "hooks_version"),
     )
-    service = EnabledService.objects.get(ehr=ehr)
+    service = EnabledService.objects.filter(ehr=ehr).earliest("pk")
     inline = {
         "TOTAL_FORMS": "1",
         "INITIAL_FORMS": "1",
@@ -92,5 +102,149 @@ def test_a_service_is_picked_from_those_installed(administrator: Client, ehr: Eh
         assert f'<option value="{service.id}"' in page
 
 
+def test_every_field_of_an_ehr_and_of_its_services_can_be_set(administrator: Client, ehr: Ehr) -> None:
+    """Whoever adds a field to the model thinks of the page too."""
+    page = administrator.get(reverse("admin:cds_ehr_change", args=[ehr.pk])).content.decode()
+    for field in Ehr._meta.fields:
+        if field.editable and not field.primary_key and field.name != "client_secret":
+            assert f'name="{field.name}"' in page, field.name
+    for field in EnabledService._meta.fields:
+        if field.editable and field.name not in {"id", "ehr", "off_reason", "off_by", "off_at"}:
+            assert f'name="services-0-{field.name}"' in page, field.name
+
+
 def test_an_ehr_is_switched_off_and_not_deleted(administrator: Client, ehr: Ehr) -> None:
     assert administrator.post(reverse("admin:cds_ehr_delete", args=[ehr.pk])).status_code == 403
+
+
+# --- Connecting -----------------------------------------------------------------------------------------------------
+CONNECT = "/admin/cds/ehr/connect/"
+
+
+def found_at(administrator: Client, base: str, **given: str) -> str:
+    answer = administrator.post(CONNECT, {"look": "1", "fhir_base": base, "preset": "other"} | given)
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+def to_keep(page: str, **changed: str) -> dict[str, str]:
+    """What the browser would send: the second form as it was shown."""
+    shown = dict(re.findall(r'<input [^>]*name="(\w+)"[^>]*?value="([^"]*)"', page))
+    picked = {"environment": "test", "client_kind": "public", "hooks_version": "2.0"}
+    return {name: unescape(value) for name, value in shown.items()} | picked | {"keep": "1", "name": "New"} | changed
+
+
+def test_the_fhir_base_is_enough_to_see_what_will_work(administrator: Client, hospital: Ehr) -> None:
+    page = found_at(administrator, hospital.fhir_base, private_network="on")
+    assert "Every step went well" in page
+    assert "Writing RiskAssessment" in page
+    assert "private_key_jwt" in page
+
+
+def test_the_addresses_to_hand_over_are_ours(administrator: Client, hospital: Ehr, settings: Settings) -> None:
+    page = administrator.get(CONNECT).content.decode()
+    for path in ("launch", "callback", "jwks.json", "cds-services"):
+        assert f"<code>{settings.BASE_URL}/{path}</code>" in page
+
+
+def test_a_vendors_preset_is_suggested(administrator: Client, hospital: Ehr) -> None:
+    page = found_at(administrator, hospital.fhir_base, private_network="on", preset="epic")
+    assert to_keep(page)["hook_algorithms"] == "RS384"
+    assert to_keep(page)["hook_issuer"] == hospital.fhir_base
+    assert "MedicationRequest cannot be searched by code" in page
+
+
+def test_a_new_ehr_is_kept_inactive_and_silent(administrator: Client, site: str) -> None:
+    with Stranger.serving() as stranger:
+        page = found_at(administrator, f"{stranger.url}/fhir", private_network="on")
+    assert "Stopped at: Connection and TLS" in page
+    answer = administrator.post(CONNECT, to_keep(page, active="on"))
+    assert answer.status_code == 302, answer.content.decode()
+    ehr = Ehr.objects.get(name="New")
+    assert (ehr.active, ehr.environment, ehr.private_network) == (False, "test", True)
+    assert {row.stage for row in ehr.services.all()} == {"silent"}
+    assert ehr.services.count() == len(registry.all_services())
+    assert AuditEntry.objects.filter(action="configure", ehr=ehr).exists()
+
+
+@pytest.mark.parametrize("respell", [str, lambda base: f"{base}//", lambda base: base.replace("fhir", "%66hir")])
+def test_a_test_ehr_never_shares_the_base_of_a_production_ehr(
+    administrator: Client, hospital: Ehr, respell: Callable[[str], str]
+) -> None:
+    Ehr.objects.update(environment="production")
+    page = found_at(administrator, hospital.fhir_base, private_network="on")
+    answer = administrator.post(CONNECT, to_keep(page, fhir_base=respell(hospital.fhir_base)))
+    assert "has this FHIR base already" in answer.content.decode()
+    assert Ehr.objects.count() == 1
+
+
+def test_the_secret_is_kept_encrypted_and_never_shown(administrator: Client, ehr: Ehr) -> None:
+    address = reverse("admin:cds_ehr_change", args=[ehr.pk])
+    administrator.post(address, form_for(ehr, client_kind="symmetric", new_client_secret="open sesame"))
+    assert bytes(Ehr.objects.get().client_secret or b"") == b"open sesame"
+    assert "sesame" not in administrator.get(address).content.decode()
+    administrator.post(address, form_for(ehr, client_kind="symmetric"))
+    assert bytes(Ehr.objects.get().client_secret or b"") == b"open sesame"
+
+
+def test_the_connection_is_tested_with_one_button(administrator: Client, hospital: Ehr) -> None:
+    address = reverse("admin:cds_ehr_connection", args=[hospital.pk])
+    assert "Never tested" in administrator.get(address).content.decode()
+    assert "Every step went well" in administrator.post(address).content.decode()
+    hospital.client_id = ""
+    hospital.save()
+    page = administrator.post(address).content.decode()
+    assert "Stopped at: Client id" in page
+    assert "What to do:" in page
+
+
+# --- Switching off --------------------------------------------------------------------------------------------------
+def test_switching_off_asks_why_and_says_what_it_does(administrator: Client, ehr: Ehr) -> None:
+    address = reverse("admin:cds_ehr_switch_off", args=[ehr.pk])
+    page = administrator.get(address).content.decode()
+    assert "Hooks are still answered, with no cards" in page
+    everything = [service.id for service in registry.all_services()]
+    assert "This field is required" in administrator.post(address, {"services": everything}).content.decode()
+    assert not EnabledService.objects.filter(stage="off").exists()
+    assert administrator.post(address, {"services": everything, "reason": "Wrong units"}).status_code == 302
+    assert set(ehr.services.values_list("stage", "off_by", "off_reason")) == {("off", "root", "Wrong units")}
+
+
+def test_a_stage_is_not_switched_off_in_passing(administrator: Client, ehr: Ehr) -> None:
+    address = reverse("admin:cds_ehr_change", args=[ehr.pk])
+    page = administrator.post(address, form_for(ehr, **{"services-0-stage": "off"})).content.decode()
+    assert "it asks why" in page
+    assert EnabledService.objects.filter(stage="off").count() == 0
+
+
+def test_switched_on_again_the_reason_is_history(administrator: Client, ehr: Ehr) -> None:
+    row = EnabledService.objects.filter(ehr=ehr).earliest("pk")
+    switch_off(ehr, [row.service_id], by="root", actor="a", reason="Wrong units")
+    address = reverse("admin:cds_ehr_change", args=[ehr.pk])
+    assert "Wrong units (root" in administrator.get(address).content.decode()
+    administrator.post(address, form_for(ehr, **{"services-0-stage": "live"}))
+    row.refresh_from_db()
+    assert (row.stage, row.off_reason, row.off_at) == ("live", "", None)
+
+
+# --- Test systems and test patients ---------------------------------------------------------------------------------
+def first_card(patient: str) -> dict[str, Any]:
+    card: dict[str, Any] = emr.call_hook(patient, "diabetes-risk").json()["cards"][0]
+    return card
+
+
+def test_a_card_of_a_test_system_says_so_and_counts_for_nothing(hospital: Ehr) -> None:
+    assert first_card("ada")["source"]["label"].startswith("TEST SYSTEM")
+    assert (Assessment.objects.get().test, HookCall.objects.get().test) == (True, True)
+
+
+def test_a_card_of_production_does_not(hospital: Ehr) -> None:
+    Ehr.objects.update(environment="production")
+    assert first_card("ada")["source"]["label"].startswith("Bedside")
+    assert (Assessment.objects.get().test, HookCall.objects.get().test) == (False, False)
+
+
+def test_a_test_patient_of_production_is_answered_and_not_counted(hospital: Ehr) -> None:
+    Ehr.objects.update(environment="production", test_patients="zoe\nada\n")
+    assert first_card("ada")["source"]["label"].startswith("Bedside")
+    assert (Assessment.objects.get().test, HookCall.objects.get().test) == (True, True)

@@ -1,0 +1,31 @@
+"""The administrators' roles, as groups: made by `migrate`, so that they are the same wherever Bedside runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+_OURS = ("cds", "hooks", "scoring", "smartapp")
+# What each may do beyond looking: `app.codename`.
+ROLES: dict[str, tuple[str, ...]] = {
+    "integrator": (
+        *("cds.add_ehr", "cds.change_ehr"),
+        *("cds.add_enabledservice", "cds.change_enabledservice", "cds.switch_off"),
+    ),
+    "clinical approver": ("cds.change_enabledservice", "cds.switch_off", "cds.review_feedback"),
+    "auditor": (),
+}
+
+
+def make_roles(**_: Any) -> None:
+    """After each migration; a permission that somebody gave to one of these groups by hand is taken back."""
+    looking = Q(codename__startswith="view_", content_type__app_label__in=_OURS)
+    for name, allowed in ROLES.items():
+        rights = looking
+        for right in allowed:
+            app, codename = right.split(".")
+            rights |= Q(content_type__app_label=app, codename=codename)
+        group = Group.objects.get_or_create(name=name)[0]
+        group.permissions.set(Permission.objects.filter(rights))
