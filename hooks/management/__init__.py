@@ -1,0 +1,3 @@
+"""Commands of the CDS Hooks door."""
+
+from __future__ import annotations

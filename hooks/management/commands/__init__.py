@@ -1,0 +1,3 @@
+"""`manage.py conformance`."""
+
+from __future__ import annotations

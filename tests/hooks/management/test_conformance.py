@@ -1,0 +1,136 @@
+"""`manage.py conformance`: it passes on ours, and finds what is wrong with a service that does everything wrong."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from cds.models import Ehr
+from cds.registry import all_services
+from smartapp.demo_ehr import addresses, tokens
+from smartapp.demo_ehr import hooks as emr
+from tests.hooks.conformance.bad_service import bad_service
+
+
+@pytest.fixture(autouse=True)
+def patience(settings: Settings) -> None:
+    """The first call loads the model, which may take its time where three suites share two cores."""
+    settings.FHIR_TIMEOUT_SECONDS = 30
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    """The demo hospital's private key."""
+    file = tmp_path / "hospital.jwk"
+    file.write_text(json.dumps(tokens.ec_key().as_dict(private=True)))
+    return file
+
+
+@pytest.fixture
+def adas_request(hospital: Ehr, tmp_path: Path) -> Path:
+    """A call that gets a card with a suggestion; the prefetch is in it, so that no token is needed."""
+    offered = next(one for one in emr.services() if one["id"] == "diabetes-risk")
+    body = emr.hook_request("ada", offered)
+    del body["fhirServer"], body["fhirAuthorization"]
+    file = tmp_path / "ada.json"
+    file.write_text(json.dumps(body))
+    return file
+
+
+def report(url: str, *options: str) -> tuple[list[str], bool]:
+    """The lines of the report, and whether the command ended well."""
+    out = io.StringIO()
+    passed = True
+    try:
+        call_command("conformance", url, "--private-network", *options, stdout=out)
+    except CommandError:
+        passed = False
+    return out.getvalue().splitlines(), passed
+
+
+def signed_by_the_hospital(key_file: Path) -> list[str]:
+    return ["--issuer", addresses.hospital(), "--issuer-key", str(key_file), "--jku", addresses.jwks_url()]
+
+
+def test_ours_conforms(hospital: Ehr, key_file: Path, adas_request: Path) -> None:
+    lines, passed = report(settings.BASE_URL, *signed_by_the_hospital(key_file), "--request", str(adas_request))
+    failed = [line for line in lines if line.startswith("fail  SHALL")]
+    assert (passed, failed) == (True, []), "\n".join(lines)
+
+
+def test_every_service_and_hook_of_ours_is_checked(hospital: Ehr, key_file: Path) -> None:
+    lines, _ = report(settings.BASE_URL, *signed_by_the_hospital(key_file))
+    for service in all_services():
+        assert any(f"[{service.id} on" in line and line.startswith("pass") for line in lines)
+
+
+def test_with_a_key_and_a_request_nothing_about_the_diabetes_service_is_skipped(
+    hospital: Ehr, key_file: Path, adas_request: Path
+) -> None:
+    lines, _ = report(settings.BASE_URL, *signed_by_the_hospital(key_file), "--request", str(adas_request))
+    about = [line for line in lines if "[diabetes-risk on patient-view]" in line]
+    assert about
+    assert not [line for line in about if line.startswith("skip")]
+
+
+def test_without_a_key_ours_refuses_every_call(hospital: Ehr) -> None:
+    lines, passed = report(settings.BASE_URL)
+    assert not passed
+    assert any("answered 401" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "services[0].title is ''",
+        "services[0].description is missing",
+        "cards[0].summary has 140 characters",
+        "cards[0].indicator is 'hard-stop'",
+        "cards[0].source.label is missing",
+        "cards[0].selectionBehavior is None",
+        "the answer.systemActions is []",
+        "a uuid is missing",
+        "answered 200 instead of 404",
+        "answered 200 instead of 400",
+    ],
+)
+def test_each_fault_of_a_bad_service_is_named(fault: str) -> None:
+    with bad_service() as url:
+        lines, passed = report(url)
+    assert not passed
+    assert any(fault in line for line in lines), "\n".join(lines)
+
+
+def test_a_bad_service_believes_every_forged_token(key_file: Path) -> None:
+    with bad_service() as url:
+        lines, _ = report(url, *signed_by_the_hospital(key_file))
+    about_trust = [line for line in lines if "Trusting CDS Clients" in line]
+    assert len(about_trust) > 10
+    assert all(line.startswith("fail") for line in about_trust)
+
+
+def test_without_a_key_trust_is_skipped_with_its_reason() -> None:
+    with bad_service() as url:
+        lines, _ = report(url)
+    assert any(line.startswith("skip") and "Trusting" in line for line in lines)
+    assert any("no --issuer-key was given" in line for line in lines)
+
+
+def test_where_nobody_answers_discovery_fails() -> None:
+    lines, passed = report("http://127.0.0.1:1")
+    assert not passed
+    assert lines[0].startswith("fail  SHALL   Discovery")
+
+
+def test_a_public_key_and_a_missing_file_are_said(tmp_path: Path) -> None:
+    public = tmp_path / "public.jwk"
+    public.write_text(json.dumps(tokens.ec_key().as_dict(private=False)))
+    for file, said in ((public, "public one"), (tmp_path / "none.jwk", "No such file")):
+        with pytest.raises(CommandError, match=said):
+            call_command("conformance", "http://localhost", "--issuer", "x", "--issuer-key", str(file))
