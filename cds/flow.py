@@ -16,13 +16,16 @@ from scoring import shelf
 logger = logging.getLogger(__name__)
 
 
-def decide(*, service: DecisionService, here: EnabledService, context: PatientContext, wait: float = 0.0) -> Assessment:
+def decide(
+    *, service: DecisionService, here: EnabledService, context: PatientContext, wait: float = 0.0, asker: str = ""
+) -> Assessment:
     """Open an assessment, queue it, and give it `wait` seconds to finish.
 
     `here`: how the service runs at this EHR. The same facts, versions and threshold on the same local day have one
-    assessment: the second asker gets its answer.
+    assessment: the second asker gets its answer; but in a restricted chart every `asker` has one of their own.
     """
-    assessment, fresh = open_assessment(service=service, here=here, context=context)
+    apart = asker if context.patient.restricted else ""
+    assessment, fresh = open_assessment(service=service, here=here, context=context, apart=apart)
     if assessment.settled:
         return assessment
     with doorbell.listening(str(assessment.id)) as bell:
@@ -35,7 +38,7 @@ def decide(*, service: DecisionService, here: EnabledService, context: PatientCo
 
 
 def open_assessment(
-    *, service: DecisionService, here: EnabledService, context: PatientContext
+    *, service: DecisionService, here: EnabledService, context: PatientContext, apart: str = ""
 ) -> tuple[Assessment, bool]:
     """The row of this fingerprint, and whether it must be queued: it is new, or its last try failed."""
     ehr = here.ehr
@@ -44,7 +47,7 @@ def open_assessment(
     assessment, created = Assessment.objects.get_or_create(
         ehr=ehr,
         service_id=service.id,
-        fingerprint=context.fingerprint(service.id, service.version, model_version, str(threshold)),
+        fingerprint=context.fingerprint(service.id, service.version, model_version, str(threshold), apart),
         defaults={
             "service_version": service.version,
             "model_version": model_version,

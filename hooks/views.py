@@ -89,7 +89,7 @@ class Call(APIView):
             cards = [restricted()] if at == Stage.LIVE else []
             return self._leave_alone(hook, service, answer="restricted", cards=cards)
         wait = settings.HOOK_WAIT_SECONDS if at == Stage.LIVE else 0
-        assessment = decide(service=service, here=here, context=context, wait=wait)
+        assessment = decide(service=service, here=here, context=context, wait=wait, asker=hook.hook_instance)
         cards = self._keep(hook, assessment, present(assessment) if at == Stage.LIVE else [], here=here)
         return Response(cards_as_json(cards, service=service, ehr=self.log.ehr, assessment=assessment))
 

@@ -69,7 +69,13 @@ def _ask_now(service: DecisionService, session: SmartSession) -> Assessment:
         encounter_id=grant.encounter_id,
         labels_read=ehr.labels_read,
     )
-    return decide(service=service, here=enabled(ehr, service), context=context, wait=settings.HOOK_WAIT_SECONDS)
+    return decide(
+        service=service,
+        here=enabled(ehr, service),
+        context=context,
+        wait=settings.HOOK_WAIT_SECONDS,
+        asker=str(session.id),
+    )
 
 
 def required(session: SmartSession, assessment_id: uuid.UUID) -> Assessment:

@@ -106,6 +106,15 @@ def test_after_a_day_it_expires_and_is_never_shown_as_news(ehr: Ehr) -> None:
     assert Assessment.objects.get().status == Status.EXPIRED
 
 
+def test_in_a_restricted_chart_nobody_gets_an_answer_that_was_given_to_another(ehr: Ehr) -> None:
+    person = Person(id="p1", birth_date=parse("1970-01-01", ehr.zone), restricted=True)
+    facts = PatientContext(patient=person, now=ehr.now())
+    here = enabled(ehr, SERVICE)
+    first, again, other = (decide(service=SERVICE, here=here, context=facts, asker=asker) for asker in ("a", "a", "b"))
+    assert first.pk == again.pk
+    assert first.pk != other.pk
+
+
 def test_the_same_snapshot_gives_the_same_answer_again(ehr: Ehr) -> None:
     assessment = opened(ehr)
     assert assess.answer(assessment) == assess.answer(assessment)
