@@ -126,10 +126,3 @@ def test_an_answered_call_is_no_refusal_but_is_noted_with_its_address(hospital: 
     assert attack().status_code == 200
     assert not AuditEntry.objects.filter(action="refusal").exists()
     assert AuditEntry.objects.get(action="hook").address == "127.0.0.1"
-
-
-def test_the_prediction_behind_an_answer_is_noted_without_an_address(hospital: Ehr) -> None:
-    assert attack().status_code == 200
-    entry = AuditEntry.objects.get(action="predict")
-    assert entry.patient_key == hospital.pseudonym("bruno")
-    assert (entry.address, entry.detail["status"]) == ("", "done")

@@ -1,0 +1,66 @@
+"""Every prediction, also one that failed or never came, is on the audit trail."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from cds import assess
+from cds.context import PatientContext
+from cds.facts import Person
+from cds.fhir.dates import parse
+from cds.models import Assessment, AuditEntry, Ehr
+
+
+def queued(ehr: Ehr, *, snapshot: bytes | None = None, days_ago: int = 0) -> Assessment:
+    person = Person(id="p1", birth_date=parse("1970-01-01", ehr.zone), sex="female")
+    created = timezone.now() - timedelta(days=days_ago)
+    return Assessment.objects.create(
+        ehr=ehr,
+        service_id="diabetes-risk",
+        service_version="1.2",
+        model_version="nhanes",
+        threshold=0.1,
+        fingerprint="f",
+        patient_key=ehr.pseudonym("p1"),
+        snapshot=snapshot or PatientContext(patient=person, now=ehr.now()).as_json(),
+        created_at=created,
+        queued_at=created,
+    )
+
+
+def entry() -> AuditEntry:
+    return AuditEntry.objects.get()
+
+
+def test_a_prediction_is_noted_with_patient_service_and_model(ehr: Ehr) -> None:
+    assessment = queued(ehr)
+    assess.assess(str(assessment.pk))
+    assert (entry().action, entry().actor, entry().subject) == ("predict", "bedside", str(assessment.pk))
+    assert entry().patient_key == ehr.pseudonym("p1")
+    assert entry().detail == {"service": "diabetes-risk 1.2", "model": "nhanes", "status": "done"}
+
+
+def test_it_comes_from_no_address(ehr: Ehr) -> None:
+    assess.assess(str(queued(ehr).pk))
+    assert entry().address == ""
+
+
+def test_a_prediction_is_noted_once_however_often_the_message_comes(ehr: Ehr) -> None:
+    assessment = queued(ehr)
+    for _ in range(3):
+        assess.assess(str(assessment.pk))
+    assert AuditEntry.objects.count() == 1
+
+
+def test_a_failed_one_is_noted_as_failed(ehr: Ehr, caplog: pytest.LogCaptureFixture) -> None:
+    assess.assess(str(queued(ehr, snapshot=b"not the facts").pk))
+    assert entry().detail["status"] == "failed"
+
+
+def test_what_expired_is_counted(ehr: Ehr) -> None:
+    queued(ehr, days_ago=2)
+    assess.lost()
+    assert (entry().action, entry().detail) == ("expire", {"assessments": 1})
