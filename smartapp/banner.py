@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import msgspec
 
 from cds.connect import bearer_client
-from cds.errors import FhirError, FhirInvalid
+from cds.errors import FhirError, FhirInvalid, FhirRefused
 from cds.fhir.client import FhirServer
 from cds.fhir.identity import identity
 from cds.identity import PatientIdentity
 from smartapp.models import SmartSession
+from smartapp.renewal import renew_token
 from smartapp.stops import Reason, Stopped
 
 logger = logging.getLogger(__name__)
@@ -29,17 +31,27 @@ class _Person(msgspec.Struct):
 
 
 def read_patient(session: SmartSession) -> PatientIdentity:
-    """The patient of this session's token, and of no other source."""
+    """The patient of this session's token, and of no other source; the token is renewed once if it has run out."""
     grant = session.grant
     url = f"Patient/{grant.patient_id}"
     try:
-        found = bearer_client(session.ehr, grant.token).request_json(url)
+        found = _read(url, session)
     except msgspec.DecodeError as error:
         raise FhirInvalid("the answer to a read of the Patient is not JSON", url=session.ehr.fhir_base) from error
     patient = identity(found, mrn_system=session.ehr.mrn_system)
     if patient.id != grant.patient_id:
         raise Stopped(Reason.NO_PATIENT, ehr=session.ehr)
     return patient
+
+
+def _read(url: str, session: SmartSession) -> Any:
+    try:
+        return bearer_client(session.ehr, session.grant.token).request_json(url)
+    except FhirRefused as error:
+        if error.http_status != 401:
+            raise
+    renew_token(session)
+    return bearer_client(session.ehr, session.grant.token).request_json(url)
 
 
 def as_seen(patient: PatientIdentity) -> str:

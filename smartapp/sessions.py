@@ -1,16 +1,21 @@
-"""Sessions: found by the id in the URL, believed by the secret in their own cookie."""
+"""Sessions: found by the id in the URL, believed by the secret in their own cookie, ended with their tokens."""
 
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from cds import audit
 from smartapp import cookies
+from smartapp.launch.tokens import revoke
 from smartapp.models import SmartSession
 from smartapp.stops import Reason, Stopped
+
+_SEEN_TO_THE = timedelta(minutes=1)  # no write for every plot of a page
 
 
 def hand_over(response: HttpResponse, session: SmartSession, secret: str) -> None:
@@ -27,7 +32,27 @@ def required(request: HttpRequest, session_id: uuid.UUID) -> SmartSession:
     known = cookies.fits(cookies.secret_in(request, _cookie_of(session_id)), session.secret_hash)
     if not known or session.expired or not session.ehr.active:
         raise Stopped(Reason.SESSION_OVER, ehr=session.ehr)
+    if session.idle:
+        end(session, why="idle")
+        raise Stopped(Reason.IDLE, ehr=session.ehr)
+    if session.seen_at <= timezone.now() - _SEEN_TO_THE:
+        SmartSession.objects.filter(pk=session.pk).update(seen_at=timezone.now())
     return session
+
+
+def end(session: SmartSession, *, why: str) -> bool:
+    """Forget the session and give its tokens back; whether the EHR took all of them."""
+    if not SmartSession.objects.filter(pk=session.pk).delete()[0]:
+        return True  # another tab of the same session was faster
+    grant, ehr = session.grant, session.ehr
+    audit.record("logout", actor=grant.actor, ehr=ehr, patient_id=grant.patient_id, subject=str(session.id), why=why)
+    tokens = {"refresh_token": grant.refresh_token, "access_token": grant.token}
+    taken = [revoke(token, hint=hint, ehr=ehr) for hint, token in tokens.items() if token]
+    return all(taken)
+
+
+def forget(response: HttpResponse, session: SmartSession) -> None:
+    cookies.forget_secret(response, _cookie_of(session.id))
 
 
 def form_token(session: SmartSession, *bound_to: str) -> str:

@@ -99,6 +99,24 @@ class Reason(Enum):
         "Or this browser is not the one that opened it.",
         kept="What was saved to the chart stays there.",
     )
+    IDLE = Words(
+        status=403,
+        title="Bedside was closed",
+        happened="Nobody has used it for 15 minutes, so that nobody else finds a patient's data on this screen.",
+        kept="What was saved to the chart stays there.",
+    )
+    CLOSED = Words(
+        status=200,
+        title="Bedside is closed",
+        happened="The access that the record system gave was handed back.",
+        kept="What was saved to the chart stays there.",
+    )
+    CLOSED_HERE = Words(
+        status=200,
+        title="Bedside is closed",
+        happened="Bedside has forgotten the access that the record system gave; there it ends by itself, after minutes.",
+        kept="What was saved to the chart stays there.",
+    )
     NO_PERMISSION = Words(
         status=403,
         title="No permission to read this chart",

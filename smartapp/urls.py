@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from smartapp import pages, views
+from smartapp import closing, pages, views
 from smartapp.launch import views as launch
 
 _ASSESSMENT = "app/<uuid:session_id>/{}/<uuid:assessment_id>"
@@ -19,6 +19,7 @@ urlpatterns = [
     path("launch/standalone/<int:ehr_id>", launch.standalone_at, name="standalone-at"),
     path("callback", launch.callback, name="callback"),
     path("app/<uuid:session_id>/", views.page, name="page"),
+    path("app/<uuid:session_id>/logout", closing.logout, name="logout"),
     path("app/<uuid:session_id>/reason", views.reason, name="reason"),
     path(_ASSESSMENT.format("answers"), views.part, name="part"),
     path(_ASSESSMENT.format("plots") + "/<slug:name>/<slug:size>/<slug:theme>.svg", views.plot, name="plot"),

@@ -41,6 +41,7 @@ def page(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
         "session": session,
         "patient": patient,
         "age": age(patient, session),
+        "close_token": sessions.form_token(session, "logout"),
         "sections": [_section(answer, session, patient) for answer in found],
     }
     return in_frame_of(session.ehr, render(request, "smartapp/page.html", shown))

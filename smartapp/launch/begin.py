@@ -5,8 +5,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from django.conf import settings
-
 from cds.errors import FhirInvalid
 from cds.models import Ehr
 from cds.oauth import client_of
@@ -14,6 +12,7 @@ from smartapp import cookies
 from smartapp.answers import live_services
 from smartapp.launch.configuration import configuration_of
 from smartapp.launch.scopes import scopes_for
+from smartapp.launch.tokens import redirect_uri
 from smartapp.models import Launch, forget_the_old
 
 
@@ -62,11 +61,6 @@ def begin(ehr: Ehr, ticket: str = "") -> Begun:
         nonce=nonce.encode(),
     )
     return Begun(url=url, cookie=cookie_of(state), secret=secret)
-
-
-def redirect_uri() -> str:
-    """As registered at every EHR, to the letter."""
-    return f"{settings.BASE_URL}/callback"
 
 
 def cookie_of(state: str) -> str:

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 from authlib.integrations.base_client import OAuthError
+from django.conf import settings
 from requests import HTTPError
 
 from cds.errors import FhirError, FhirUnreachable, Refused
 from cds.models import Ehr
 from cds.oauth import client_of
-from smartapp.launch.begin import redirect_uri
 from smartapp.launch.configuration import SmartConfiguration, configuration_of
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,11 @@ class TokenResponse(msgspec.Struct, rename="camel"):
     def renewable_with(self) -> str | None:
         """A refresh token that came without its scope is not used: nobody has agreed to it."""
         return self.refresh_token if {"online_access", "offline_access"} & set(self.scopes) else None
+
+
+def redirect_uri() -> str:
+    """As registered at every EHR, to the letter."""
+    return f"{settings.BASE_URL}/callback"
 
 
 def exchange(code: str, *, verifier: str, ehr: Ehr, configuration: SmartConfiguration) -> TokenResponse:

@@ -6,10 +6,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from django.test import Client
 from django.utils import timezone
 
 from cds.models import Ehr
+from smartapp.demo_ehr.grants import grant_of
+from smartapp.demo_ehr.outcomes import FhirError
 from smartapp.models import SmartSession
 from tests.smartapp.conftest import Browser
 
@@ -46,3 +49,30 @@ def test_an_address_that_was_never_a_session_says_the_same_inside_the_frame(brow
     answer = browser.client.get(f"/app/{uuid4()}/")
     assert ended(answer)
     assert f"frame-ancestors {browser.ehr.frame_ancestors}" in answer["Content-Security-Policy"]
+
+
+# --- Left alone --------------------------------------------------------------------------------------------------
+def test_after_a_quarter_of_an_hour_unused_a_session_is_closed_and_its_token_given_back(browser: Browser) -> None:
+    address = browser.open("ada")
+    token = SmartSession.objects.get().grant.token
+    SmartSession.objects.update(seen_at=timezone.now() - timedelta(minutes=15))
+    closed = browser.client.get(address)
+    assert closed.status_code == 403
+    assert "Nobody has used it for 15 minutes" in closed.content.decode()
+    assert not SmartSession.objects.exists()
+    with pytest.raises(FhirError, match="revoked"):
+        grant_of(token)
+
+
+def test_looking_keeps_it_open(browser: Browser) -> None:
+    address = browser.open("ada")
+    SmartSession.objects.update(seen_at=timezone.now() - timedelta(minutes=14))
+    browser.client.get(address)
+    assert SmartSession.objects.get().seen_at > timezone.now() - timedelta(minutes=1)
+
+
+def test_another_browser_cannot_close_an_idle_session(browser: Browser) -> None:
+    address = browser.open("ada")
+    SmartSession.objects.update(seen_at=timezone.now() - timedelta(minutes=16))
+    assert ended(Client(SERVER_NAME="localhost").get(address))
+    assert SmartSession.objects.exists()
