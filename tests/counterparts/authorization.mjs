@@ -4,13 +4,13 @@ import { json } from 'node:stream/consumers';
 
 import { Provider } from 'oidc-provider';
 
-// `keys` are private JWKs, `client` is our app's registration, `fhirUser` the one clinician.
-export function authorizationServer(url, { keys, client, scopes, fhirUser }) {
+// `keys` are private JWKs, `clients` our app's registrations, `fhirUser` the one clinician.
+export function authorizationServer(url, { keys, clients, scopes, fhirUser }) {
   const launches = new Map(); // ticket -> launch context
   const contexts = new Map(); // grant -> launch context
   const refused = []; // why, for a test that failed
   const provider = new Provider(url, {
-    clients: [client],
+    clients,
     jwks: { keys },
     scopes: ['openid', 'fhirUser', 'launch', 'offline_access', ...scopes],
     claims: { openid: ['sub'], fhirUser: ['fhirUser'] },
@@ -21,6 +21,8 @@ export function authorizationServer(url, { keys, client, scopes, fhirUser }) {
     interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
     clientAuthMethods: ['none', 'private_key_jwt', 'client_secret_basic'],
     enabledJWA: { clientAuthSigningAlgValues: ['RS384', 'ES384'], idTokenSigningAlgValues: ['RS256'] },
+    // Our keys are on the loopback, where its own guard would not let it look.
+    fetch: (address, { dispatcher: _, ...options }) => fetch(address, options),
     cookies: { keys: [randomUUID()] },
     ttl: { AccessToken: 900, AuthorizationCode: 60, IdToken: 900, Grant: 900, Interaction: 300, Session: 900 },
   });
@@ -45,12 +47,12 @@ export function authorizationServer(url, { keys, client, scopes, fhirUser }) {
       await provider.interactionFinished(request, response, refusal, { mergeWithLastSubmission: false });
       return;
     }
-    const grantId = await grant(params.scope, launch);
+    const grantId = await grant(params.client_id, params.scope, launch);
     await provider.interactionFinished(request, response, { login: { accountId: fhirUser }, consent: { grantId } });
   }
 
-  async function grant(scope, launch) {
-    const made = new provider.Grant({ accountId: fhirUser, clientId: client.client_id });
+  async function grant(clientId, scope, launch) {
+    const made = new provider.Grant({ accountId: fhirUser, clientId });
     made.addOIDCScope(scope);
     const id = await made.save();
     contexts.set(id, { intoToken: launch });
@@ -66,9 +68,9 @@ export function authorizationServer(url, { keys, client, scopes, fhirUser }) {
 
   async function hookToken(request, response) {
     const { scope } = await json(request);
-    const registered = await provider.Client.find(client.client_id);
-    const grantId = await grant(scope, {});
-    const token = new provider.AccessToken({ accountId: fhirUser, client: registered, grantId, scope, gty: 'hook' });
+    const client = await provider.Client.find(clients[0].client_id);
+    const grantId = await grant(client.clientId, scope, {});
+    const token = new provider.AccessToken({ accountId: fhirUser, client, grantId, scope, gty: 'hook' });
     said(response, { access_token: await token.save() });
   }
 

@@ -56,17 +56,9 @@ def counterparts(parts: Path, live_server: LiveServer) -> Iterator[Hospital]:
     """Both parts in one process of their own, on a port of their own."""
     hook_key = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, auto_kid=True)
     login_key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
-    app = f"http://localhost:{urlsplit(live_server.url).port}"
-    client = {
-        "client_id": "bedside",
-        "redirect_uris": [f"{app}/callback"],
-        "token_endpoint_auth_method": "none",
-        "grant_types": ["authorization_code", "refresh_token"],
-        "response_types": ["code"],
-    }
     told = {
         "keys": [key.as_dict(private=True) for key in (login_key, hook_key)],
-        "client": client,
+        "clients": _registrations(f"http://localhost:{urlsplit(live_server.url).port}"),
         "scopes": SCOPES,
         "fhirUser": "Practitioner/dr-okafor",
         "resources": read_cast(),
@@ -81,6 +73,24 @@ def counterparts(parts: Path, live_server: LiveServer) -> Iterator[Hospital]:
         for stream in (process.stdin, process.stdout):
             if stream:
                 stream.close()
+
+
+def _registrations(app: str) -> list[dict[str, object]]:
+    """Bedside as each kind of client that needs no secret; the confidential ones sign with the keys that we publish."""
+    common = {
+        "redirect_uris": [f"{app}/callback"],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+    }
+    public: dict[str, object] = {"client_id": "bedside", "token_endpoint_auth_method": "none", **common}
+    signing: dict[str, object] = {
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks_uri": f"{app}/jwks.json",
+        **common,
+    }
+    algorithms = ("ES384", "RS384")
+    named = ({"client_id": f"bedside-{name}", "token_endpoint_auth_signing_alg": name} for name in algorithms)
+    return [public, *(signing | names for names in named)]
 
 
 def _address(process: subprocess.Popen[str], told: Mapping[str, object]) -> str:

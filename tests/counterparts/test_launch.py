@@ -58,6 +58,26 @@ def test_a_launch_ends_on_the_page_of_the_patient_whose_chart_is_open(browser: B
     assert "18 in 100" in shown
 
 
+@pytest.mark.parametrize("algorithm", ["ES384", "RS384"])
+def test_a_client_that_signs_is_let_in_again_and_again(
+    browser: Browser, counterparts: Hospital, algorithm: str
+) -> None:
+    """The server takes no assertion twice, so each launch must bring a new one."""
+    browser.ehr.client_id = f"bedside-{algorithm}"
+    browser.ehr.client_kind, browser.ehr.client_algorithm = Ehr.ClientKind.ASYMMETRIC, algorithm
+    browser.ehr.save()
+    for _ in range(2):
+        browser.open(counterparts.open_chart("ada"))
+    assert SmartSession.objects.count() == 2
+
+
+def test_a_client_that_should_sign_and_does_not_is_not_let_in(browser: Browser, counterparts: Hospital) -> None:
+    browser.ehr.client_id = "bedside-ES384"
+    browser.ehr.save()
+    assert browser.callback(browser.log_in(browser.begin(counterparts.open_chart("ada")))).status_code == 403
+    assert not SmartSession.objects.exists()
+
+
 def test_the_clinician_is_the_one_of_the_id_token(browser: Browser, counterparts: Hospital) -> None:
     browser.open(counterparts.open_chart("bruno"))
     assert SmartSession.objects.get().grant.user == "Practitioner/dr-okafor"
