@@ -18,6 +18,7 @@ class Ordering(Struct, frozen=True, kw_only=True):
     drugs: tuple[Drug, ...] = ()
     orders: tuple[Order, ...] = ()
     selected: tuple[str, ...] = ()  # references of those chosen just now; none named: all of them are meant
+    unread: int = 0  # drafts that could not be used; why, the context's issues say
 
     @property
     def chosen_drugs(self) -> tuple[Drug, ...]:

@@ -21,5 +21,6 @@ def with_orders(context: PatientContext, drafts: msgspec.Raw, *, selected: tuple
         drugs=tuple(fact for fact in reading.coded if isinstance(fact, Drug)),
         orders=tuple(fact for fact in reading.coded if isinstance(fact, Order)),
         selected=selected,
+        unread=len(reading.issues),
     )
     return msgspec.structs.replace(context, ordering=ordering, issues=(*context.issues, *reading.issues))

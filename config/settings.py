@@ -52,7 +52,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "scoring",
     "cds",
-    "cds.services.diabetes",  # a further question is one more folder and one more line here
+    "cds.services.diabetes",
+    "cds.services.metformin_renal",  # a further question is one more folder and one more line here
     "hooks",
     "smartapp",
     "config",

@@ -73,7 +73,7 @@ def test_a_draft_may_lack_what_an_order_must_have(lacking: str) -> None:
 @pytest.mark.parametrize("other", ["Patient/124", "https://ehr.example/fhir/Patient/124"])
 def test_the_draft_of_another_patient_is_refused_and_said(other: str) -> None:
     context = read(prescription(subject={"reference": other}))
-    assert context.ordering == Ordering()
+    assert context.ordering == Ordering(unread=1)
     assert reasons(context) == ["belongs to another patient"]
 
 

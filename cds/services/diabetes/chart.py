@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from cds.context import PatientContext
+from cds.dates import months_before
 from cds.facts import Coded, Drug, Observed, Stay
 from cds.finding import NotApplicable
 from cds.services.diabetes import rules, value_sets
-from cds.services.diabetes.rules import months_before
 from cds.value_sets import ValueSet
 
 _NOT_TAKEN = {"cancelled", "draft", "entered-in-error", "not-taken", "intended"}

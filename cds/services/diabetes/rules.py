@@ -6,8 +6,9 @@ USPSTF: Prediabetes and Type 2 Diabetes: Screening, 2021 (JAMA 326:736). "Ours":
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
+from cds.dates import months_before
 from cds.facts import Observed, Quantity
 from cds.service import Rule
 
@@ -188,17 +189,6 @@ def reaches(fact: Observed, cut_off: dict[str, float]) -> bool:
 
 def _at_least(quantity: Quantity, cut_off: dict[str, float]) -> bool:
     return quantity.value >= cut_off[quantity.unit]
-
-
-def months_before(day: date, months: int) -> date:
-    """The same day of the month, `months` earlier; the last day where that month is shorter."""
-    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, last)
-        except ValueError:
-            continue
-    raise ValueError(f"no day {months} months before {day}")
 
 
 def within(fact: Observed, now: datetime, months: int) -> bool:

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from cds import analytes
 from cds.codes import ACT_CODE, LOINC, SNOMED, Code
 from cds.context import PatientContext
+from cds.dates import months_before
 from cds.facts import Diagnosis, Drug, Observed, Order, Person, Quantity, Stay, Treatment, When
 from cds.fhir.dates import parse
-from cds.services.diabetes.rules import months_before
 
 AUCKLAND = ZoneInfo("Pacific/Auckland")
 NOW = datetime(2026, 3, 31, 16, 30, tzinfo=AUCKLAND)
