@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
-from smartapp.demo_ehr import addresses, decisions, people, record
+from smartapp.demo_ehr import addresses, decisions, people, prescribing, record
 from smartapp.demo_ehr.cards import ShownCard, deck
 from smartapp.demo_ehr.context import launch_token
 from smartapp.demo_ehr.outcomes import FhirError
@@ -43,6 +43,25 @@ def results(request: HttpRequest, patient_id: str) -> HttpResponse:
 @hospital_page
 def hook(request: HttpRequest, patient_id: str) -> HttpResponse:
     return part(request, "demo_ehr/cards.html", {**chart_of(patient_id), "asked": decisions.ask(patient_id)})
+
+
+@require_POST
+@hospital_page
+def prescribe(request: HttpRequest, patient_id: str) -> HttpResponse:
+    """Metformin is selected: not signed yet."""
+    context = {**chart_of(patient_id), "asked": prescribing.select(patient_id), "button": "Sign"}
+    return part(request, "demo_ehr/draft.html", {**context, "draft": prescribing.METFORMIN["display"]})
+
+
+@require_POST
+@hospital_page
+def sign(request: HttpRequest, patient_id: str) -> HttpResponse:
+    context = {**chart_of(patient_id), "draft": prescribing.METFORMIN["display"], "button": "Sign anyway"}
+    signing = prescribing.sign(patient_id, anyway="anyway" in request.POST)
+    if signing.signed:
+        lines = [f"{context['draft']} is in the chart."]
+        return part(request, "demo_ehr/done.html", {**context, "title": "Signed", "lines": lines})
+    return part(request, "demo_ehr/draft.html", {**context, "asked": signing.asked, "anyway": True})
 
 
 @require_POST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import requests
 from smartapp.demo_ehr import hooks, interactions
 from smartapp.demo_ehr.cards import ShownCard, deck
 from smartapp.demo_ehr.grants import Grant
+from smartapp.demo_ehr.outcomes import Resource
 from smartapp.demo_ehr.scopes import scopes_in
 from smartapp.demo_ehr.store import chart_store
 
@@ -25,23 +27,23 @@ class Asked:
     problems: list[str] = field(default_factory=list)
 
 
-def ask(patient_id: str) -> Asked:
-    """Every service on `patient-view`, each with its prefetch."""
+def ask(patient_id: str, hook: str = hooks.HOOK, orders: Sequence[Resource] = ()) -> Asked:
+    """Every service on the hook, each with its prefetch."""
     asked = Asked()
     try:
-        offered = hooks.services()
+        offered = hooks.services(hook)
     except (requests.RequestException, ValueError, KeyError) as error:
         asked.problems.append(f"Decision support could not be discovered: {why(error)}")
         return asked
     for service in offered:
-        ask_one(service, patient_id, asked)
+        ask_one(service, patient_id, asked, orders)
     return asked
 
 
-def ask_one(service: hooks.Service, patient_id: str, asked: Asked) -> None:
+def ask_one(service: hooks.Service, patient_id: str, asked: Asked, orders: Sequence[Resource] = ()) -> None:
     name = service.get("title") or service["id"]
     try:
-        answer = hooks.post(hooks.endpoint(service["id"]), hooks.hook_request(patient_id, service))
+        answer = hooks.post(hooks.endpoint(service["id"]), hooks.hook_request(patient_id, service, orders=orders))
         if answer.status_code != 200:
             asked.problems.append(f"{name} answered {answer.status_code}: {answer.text[:TEXT_SHOWN]}")
             return
@@ -70,11 +72,14 @@ def accept(shown: ShownCard, index: int) -> list[str]:
 
 def carry_out(actions: list[dict[str, Any]], *, patient_id: str) -> list[str]:
     """All actions of a suggestion or none, as the clinician, in this chart only."""
-    clinician = Grant(author="clinician", scopes=scopes_in("user/*.cruds"), patient=patient_id)
     with chart_store().all_or_nothing():
         for action in sorted(actions, key=lambda one: ORDER.index(one["type"])):
-            perform(clinician, action)
+            perform(clinician_in(patient_id), action)
     return [str(action.get("description", action["type"])) for action in actions]
+
+
+def clinician_in(patient_id: str) -> Grant:
+    return Grant(author="clinician", scopes=scopes_in("user/*.cruds"), patient=patient_id)
 
 
 def perform(clinician: Grant, action: dict[str, Any]) -> None:

@@ -14,11 +14,14 @@ import requests
 from smartapp.demo_ehr import addresses, tokens
 from smartapp.demo_ehr.context import CLINICIAN, OpenChart, launch_token, open_chart
 from smartapp.demo_ehr.grants import access_token, grant_of
+from smartapp.demo_ehr.outcomes import Resource
 from smartapp.demo_ehr.prefetch import resolve_prefetch
 
 __all__ = ["bearer", "call_hook", "discover", "hook_request", "launch_token", "send_feedback", "services", "sign"]
 
 HOOK = "patient-view"
+ORDER_SELECT, ORDER_SIGN = "order-select", "order-sign"
+ORDER_HOOKS = (ORDER_SELECT, ORDER_SIGN)
 HOOK_SCOPE = "patient/*.rs"
 BEARER_SECONDS = 60
 JWT_SECONDS = 300
@@ -66,16 +69,32 @@ def services(hook: str = HOOK) -> list[Service]:
     return [service for service in answer.json()["services"] if service["hook"] == hook]
 
 
-def context_of(chart: OpenChart) -> dict[str, str]:
-    context = {"userId": f"Practitioner/{chart.user}", "patientId": chart.patient}
-    return context | ({"encounterId": chart.encounter} if chart.encounter else {})
+def context_of(chart: OpenChart, hook: str = HOOK, orders: Sequence[Resource] = ()) -> dict[str, Any]:
+    """What the hook's context holds: who, whose chart, and the unsigned orders; all of them were selected just now."""
+    context: dict[str, Any] = {"userId": f"Practitioner/{chart.user}", "patientId": chart.patient}
+    if chart.encounter:
+        context["encounterId"] = chart.encounter
+    if hook in ORDER_HOOKS:
+        context["draftOrders"] = {"resourceType": "Bundle", "type": "collection", "entry": entries(orders)}
+    if hook == ORDER_SELECT:
+        context["selections"] = [f"{order['resourceType']}/{order['id']}" for order in orders]
+    return context
+
+
+def entries(resources: Sequence[Resource]) -> list[dict[str, Resource]]:
+    return [{"resource": resource} for resource in resources]
 
 
 def hook_request(
-    patient_id: str, service: Service, *, prefetch: bool | Mapping[str, Any] = True, authorized: bool = True
+    patient_id: str,
+    service: Service,
+    *,
+    prefetch: bool | Mapping[str, Any] = True,
+    authorized: bool = True,
+    orders: Sequence[Resource] = (),
 ) -> dict[str, Any]:
     """The body of a call; a mapping given as `prefetch` is sent as it is."""
-    context, token = context_of(open_chart(patient_id)), bearer(patient_id)
+    context, token = context_of(open_chart(patient_id), service["hook"], orders), bearer(patient_id)
     body: dict[str, Any] = {"hook": service["hook"], "hookInstance": str(uuid.uuid4()), "context": context}
     if authorized:
         body |= {"fhirServer": addresses.fhir_base(), "fhirAuthorization": authorization(token, patient_id)}
@@ -104,11 +123,12 @@ def call_hook(
     prefetch: bool | Mapping[str, Any] = True,
     authorized: bool = True,
     jwt: str | None = None,
+    hook: str = HOOK,
+    orders: Sequence[Resource] = (),
 ) -> requests.Response:
-    """Fires `patient-view` at one service, the first one offered if none is named."""
-    offered = services()
-    service = next(one for one in offered if service_id in {None, one["id"]})
-    body = hook_request(patient_id, service, prefetch=prefetch, authorized=authorized)
+    """Fires a hook at one service, the first one offered if none is named."""
+    service = next(one for one in services(hook) if service_id in {None, one["id"]})
+    body = hook_request(patient_id, service, prefetch=prefetch, authorized=authorized, orders=orders)
     return post(endpoint(service["id"]), body, jwt=jwt)
 
 

@@ -14,7 +14,7 @@ from smartapp.demo_ehr.outcomes import FhirError, Resource
 TOKEN = re.compile(r"\{\{\s*([A-Za-z.]+)\s*\}\}")
 
 
-def resolve_prefetch(templates: Mapping[str, str], context: Mapping[str, str], *, grant: Grant) -> dict[str, Any]:
+def resolve_prefetch(templates: Mapping[str, str], context: Mapping[str, Any], *, grant: Grant) -> dict[str, Any]:
     """A value for every template whose tokens are known; null means "asked, and there is none"."""
     known = tokens_of(context)
     return {
@@ -24,9 +24,10 @@ def resolve_prefetch(templates: Mapping[str, str], context: Mapping[str, str], *
     }
 
 
-def tokens_of(context: Mapping[str, str]) -> dict[str, str]:
+def tokens_of(context: Mapping[str, Any]) -> dict[str, str]:
+    """Only texts are tokens: what is drafted or selected is not."""
     kind, _, user_id = context.get("userId", "").partition("/")
-    tokens = {f"context.{name}": value for name, value in context.items()}
+    tokens = {f"context.{name}": value for name, value in context.items() if isinstance(value, str)}
     return tokens | ({f"user{kind}Id": user_id} if user_id else {})
 
 

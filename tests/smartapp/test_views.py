@@ -26,13 +26,28 @@ def text(response: Any) -> str:
 
 
 def only_assessment() -> Assessment:
-    return Assessment.objects.get()
+    """The one of the service with a model; the page asks every service."""
+    return Assessment.objects.get(service_id="diabetes-risk")
 
 
 def change_grant(**changed: Any) -> None:
     session = SmartSession.objects.get()
     grant = msgspec.structs.replace(session.grant, **changed)
     SmartSession.objects.update(encrypted_grant=msgspec.json.encode(grant))
+
+
+# --- Several services
+def test_dara_who_takes_metformin_sees_what_her_kidneys_allow(browser: Browser) -> None:
+    page = browser.look("dara")
+    assert "Taking metformin with eGFR 38 mL/min/1.73 m²" in page
+    assert "reassess benefit and dose" in page
+    assert "38\N{NO-BREAK SPACE}mL/min/1.73 m²" in page
+    assert "eGFR in mL/min/1.73 m², oldest first: 54" in page
+    assert "/services/metformin-renal" in page
+
+
+def test_who_does_not_take_metformin_is_told_so(browser: Browser) -> None:
+    assert "Metformin is neither being prescribed nor on the record as taken." in browser.look("bruno")
 
 
 # --- What the page says ------------------------------------------------------------------------------------------
@@ -200,8 +215,7 @@ def test_another_patients_answer_cannot_be_had_through_this_session(browser: Bro
 
 def test_who_looked_is_in_the_audit_trail(browser: Browser) -> None:
     browser.look("ada")
-    entry = AuditEntry.objects.get(action="view")
-    assert entry.subject == str(only_assessment().id)
+    entry = AuditEntry.objects.get(action="view", subject=str(only_assessment().id))
     assert entry.patient_key == browser.ehr.pseudonym("ada")
 
 

@@ -67,21 +67,27 @@ class App(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.key = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, auto_kid=True)
         self.status = 200
+        self.hooks = ["patient-view"]
         self.card: dict[str, Any] = {"summary": "Consider testing.", "indicator": "info", "source": {"label": "App"}}
         self.prefetch = {"patient": "Patient/{{context.patientId}}"}
+        self.silent = False
         self.told: list[tuple[str, dict[str, Any], str]] = []
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
+    @property
+    def cards(self) -> list[dict[str, Any]]:
+        return [] if self.silent else [self.card]
+
     def answer_to(self, path: str) -> tuple[int, Any]:
         if path == "/jwks.json":
             return 200, KeySet([self.key]).as_dict(private=False)
         if path == "/cds-services":
-            service = {"hook": "patient-view", "id": "risk", "description": "a test", "prefetch": self.prefetch}
-            return 200, {"services": [service]}
-        return self.status, {"cards": [self.card]} if path == "/cds-services/risk" else {}
+            service = {"id": "risk", "description": "a test", "prefetch": self.prefetch}
+            return 200, {"services": [{**service, "hook": hook} for hook in self.hooks]}
+        return self.status, {"cards": self.cards} if path == "/cds-services/risk" else {}
 
 
 class Handler(BaseHTTPRequestHandler):
