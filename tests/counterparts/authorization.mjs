@@ -12,7 +12,8 @@ export function authorizationServer(url, { keys, clients, scopes, fhirUser }) {
   const provider = new Provider(url, {
     clients,
     jwks: { keys },
-    scopes: ['openid', 'fhirUser', 'launch', 'offline_access', ...scopes],
+    scopes: ['openid', 'fhirUser', 'launch', 'online_access', ...scopes],
+    issueRefreshToken: (_ctx, _client, code) => code.scopes.has('online_access'), // SMART's word; it knows OpenID's only
     claims: { openid: ['sub'], fhirUser: ['fhirUser'] },
     conformIdTokenClaims: false, // SMART wants fhirUser in the id_token
     extraParams: ['aud', 'launch'],
@@ -86,7 +87,7 @@ export function authorizationServer(url, { keys, clients, scopes, fhirUser }) {
     token_endpoint_auth_signing_alg_values_supported: ['RS384', 'ES384'],
     capabilities: [
       'launch-ehr', 'client-public', 'client-confidential-asymmetric', 'sso-openid-connect',
-      'context-ehr-patient', 'permission-patient', 'permission-v2',
+      'context-ehr-patient', 'permission-online', 'permission-patient', 'permission-v2',
     ],
   };
   const doors = [

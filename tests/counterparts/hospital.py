@@ -40,6 +40,13 @@ class Hospital:
         answer = requests.post(f"{self.url}/ehr/hook-tokens", json={"scope": scope}, timeout=SECONDS)
         return str(answer.json()["access_token"])
 
+    def takes(self, token: str) -> bool:
+        """Does the FHIR server still take this token?"""
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = requests.get(f"{self.url}/fhir/Patient/ada", headers=headers, timeout=SECONDS)
+        assert answer.status_code in {200, 401}, answer.text
+        return answer.status_code == 200
+
     def read(self, query: str) -> list[dict[str, Any]]:
         """The resources that a search of the chart finds."""
         headers = {"Authorization": f"Bearer {self.token()}"}

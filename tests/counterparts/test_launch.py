@@ -7,6 +7,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
+import msgspec
 import pytest
 import requests
 from django.test import Client
@@ -98,6 +99,34 @@ def test_a_code_is_good_once(browser: Browser, counterparts: Hospital) -> None:
     query = browser.log_in(browser.begin(counterparts.open_chart("ada")))
     assert browser.callback(query).status_code == 302
     assert browser.callback(query).status_code in {400, 403}
+
+
+def test_a_stale_token_is_renewed_and_the_servers_rotation_followed(browser: Browser, counterparts: Hospital) -> None:
+    browser.ehr.refresh = Ehr.Refresh.ONLINE
+    browser.ehr.save()
+    address = browser.open(counterparts.open_chart("ada"))
+    refresh_tokens = []
+    for _ in range(2):
+        session = SmartSession.objects.get()
+        refresh_tokens.append(session.grant.refresh_token)
+        stale = msgspec.structs.replace(session.grant, token="stale")
+        SmartSession.objects.update(encrypted_grant=msgspec.json.encode(stale))
+        assert "Ada Lindqvist" in browser.app.get(address).content.decode()
+    refresh_tokens.append(SmartSession.objects.get().grant.refresh_token)
+    assert None not in refresh_tokens
+    assert len(set(refresh_tokens)) == 3
+
+
+def test_closing_gives_the_token_back(browser: Browser, counterparts: Hospital) -> None:
+    address = browser.open(counterparts.open_chart("ada"))
+    token = SmartSession.objects.get().grant.token
+    assert counterparts.takes(token)
+    shown = browser.app.get(address).content.decode()
+    form = re.search(r'<form[^>]* action="([^"]+/logout)"[^>]*>(.*?)</form>', shown, re.S)
+    assert form, "the page offers no way to close it"
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form[2]))
+    assert browser.app.post(html.unescape(form[1]), fields).status_code < 400
+    assert not counterparts.takes(token)
 
 
 def test_saving_twice_writes_one_risk_assessment_into_the_strangers_chart(
