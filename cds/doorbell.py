@@ -6,6 +6,7 @@ Celery's own results cost more (docs/decisions/003-doorbell.md).
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from typing import Protocol
 
 from django.conf import settings
 from redis import Redis
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
 
 _TTL_SECONDS = 30
 _WORKER_TTL_SECONDS = 15
@@ -31,7 +35,11 @@ class _RedisBell:
         self.key = key
 
     def wait(self, timeout: float) -> bool:
-        return _redis().blpop([self.key], timeout=timeout) is not None
+        try:
+            return _redis().blpop([self.key], timeout=timeout) is not None
+        except RedisError as error:
+            logger.error("the doorbell is out of order: %s", type(error).__name__)
+            return False
 
 
 @contextmanager
@@ -66,12 +74,18 @@ def worker_seen() -> None:
 
 def worker_alive() -> bool:
     """Is there anybody to ring? Without, a request must not wait."""
-    return settings.EMBEDDED or bool(_redis().exists(_WORKER_KEY))
+    if settings.EMBEDDED:
+        return True
+    try:
+        return bool(_redis().exists(_WORKER_KEY))
+    except RedisError as error:
+        logger.error("the queue does not answer: %s", type(error).__name__)
+        return False
 
 
 @lru_cache
 def _redis() -> Redis:
-    return Redis.from_url(settings.REDIS_URL)
+    return Redis.from_url(settings.REDIS_URL, socket_connect_timeout=settings.REDIS_CONNECT_SECONDS)
 
 
 def _key(assessment_id: str) -> str:

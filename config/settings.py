@@ -112,14 +112,30 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file and not memory, so that the worker's thread sees the same tables in the tests.
     DATABASES["default"]["TEST"] = {"NAME": str(HOME / "test.sqlite3")}
 else:
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 2, "max_size": int(env.number("DATABASE_POOL", 8))}}
+    DATABASES["default"]["OPTIONS"] = {
+        "pool": {
+            "min_size": 2,
+            "max_size": int(env.number("DATABASE_POOL", 8)),
+            "timeout": env.number(
+                "DATABASE_WAIT", 30
+            ),  # seconds for a connection; a web process waits far less (wsgi.py)
+            "reconnect_timeout": 5,  # then it is tried again when somebody asks, and not all the time
+        },
+        "connect_timeout": 2,
+        "tcp_user_timeout": 1000,  # milliseconds: a server that vanished is noticed
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Queue, cache, doorbell --------------------------------------------------------------------------------------
 REDIS_URL = env.text("REDIS_URL")
 EMBEDDED = not REDIS_URL  # one process: a worker thread beside the web threads, messages in memory
 CELERY_BROKER_URL = REDIS_URL or "memory://localhost"
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60} if REDIS_URL else {"polling_interval": 0.005}
+REDIS_CONNECT_SECONDS = env.number("REDIS_CONNECT", 0.2)  # a queue that is down is noticed, not waited for
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, float] = {"polling_interval": 0.005}
+if REDIS_URL:
+    # No retry when a hook queues its work (a worker retries by other rules): kombu's own would hold the hook for 6 seconds.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60, "max_retries": 0}
+    CELERY_BROKER_TRANSPORT_OPTIONS["socket_connect_timeout"] = REDIS_CONNECT_SECONDS
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -139,6 +155,11 @@ CACHES: dict[str, dict[str, object]] = {"default": {"BACKEND": "django.core.cach
 CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100_000}  # every `jti` of an hour: one that is dropped could be replayed
 if REDIS_URL:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+if REDIS_URL:
+    CACHES["default"]["OPTIONS"] = {"socket_connect_timeout": REDIS_CONNECT_SECONDS}
+# What a process still knows while Redis is down (hooks.memory).
+CACHES["process"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"}
 
 # --- Audit and retention -----------------------------------------------------------------------------------------
 AUDIT_ANCHOR_FILE = Path(env.text("AUDIT_ANCHOR_FILE", str(HOME / "audit-anchor.log")))  # append-only, best elsewhere

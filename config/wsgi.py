@@ -7,6 +7,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("DATABASE_WAIT", "0.15")  # a hook without a database is answered within 200 ms
 application = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402 -- Django must be set up first

@@ -16,6 +16,7 @@ from joserfc.jwk import JWKRegistry, Key
 from cds.errors import FhirError, Refused
 from cds.http import bounded
 from cds.models import Ehr
+from hooks import memory
 
 logger = logging.getLogger(__name__)
 
@@ -42,28 +43,28 @@ def seconds_to_keep(cache_control: str) -> int:
 
 
 def _kept(ehr: Ehr) -> tuple[Key, ...]:
-    text = cache.get(_place(ehr))
-    return _parsed(text) if text else _read(ehr)
+    text = memory.recall(_place(ehr))
+    return _parsed(str(text)) if text else _read(ehr)
 
 
 def _read_again(ehr: Ehr) -> tuple[Key, ...]:
     """The EHR may have published a key since; but whoever sends unknown kids must not make us ask all the time."""
-    return _read(ehr) if cache.get(f"{_place(ehr)}:read") is None else ()
+    return _read(ehr) if memory.recall(f"{_place(ehr)}:read") is None else ()
 
 
 def _read(ehr: Ehr) -> tuple[Key, ...]:
     """Over the network. After a failure nobody tries for a moment: each try may cost a thread its time-out."""
     place = _place(ehr)
-    if cache.get(f"{place}:failed"):
+    if memory.recall(f"{place}:failed"):
         raise Refused("the EHR's keys could not be read a moment ago")
-    cache.set(f"{place}:read", 1, AGAIN_SECONDS)
+    memory.keep(f"{place}:read", 1, seconds=AGAIN_SECONDS)
     try:
         text, seconds = _fetched(ehr)
         keys = _parsed(text)
     except (FhirError, ValueError, TypeError, KeyError) as error:
-        cache.set(f"{place}:failed", 1, AGAIN_SECONDS)
+        memory.keep(f"{place}:failed", 1, seconds=AGAIN_SECONDS)
         raise Refused(f"the EHR's keys cannot be read: {type(error).__name__}") from error
-    cache.set(place, text, seconds)
+    memory.keep(place, text, seconds=seconds)
     return keys
 
 
@@ -88,5 +89,5 @@ def _parsed(text: str) -> tuple[Key, ...]:
 
 
 def _place(ehr: Ehr) -> str:
-    """In the cache; another address is another place."""
+    """In memory; another address is another place."""
     return f"hooks:jwks:{ehr.pk}:{hashlib.sha256(ehr.hook_jwks_url.encode()).hexdigest()[:16]}"

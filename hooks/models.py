@@ -8,6 +8,16 @@ from django.utils import timezone
 from cds.models import Ehr
 
 
+class UsedToken(models.Model):
+    """A token that was used while the cache was down (hooks.memory)."""
+
+    token = models.CharField(max_length=128, primary_key=True)
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"used token, until {self.until:%Y-%m-%d %H:%M:%S}"
+
+
 class HookCall(models.Model):
     """One request and how it was answered."""
 

@@ -20,6 +20,7 @@ from rest_framework.request import Request
 
 from cds.errors import Refused
 from cds.models import Ehr
+from hooks import memory
 from hooks.jwks import key_for
 
 LEEWAY_SECONDS = 5
@@ -113,8 +114,8 @@ def _check_names(claims: dict[str, Any], ehr: Ehr, *, audience: str) -> None:
 
 
 def _once(claims: dict[str, Any], ehr: Ehr) -> None:
-    """After the signature: the first use wins, in all processes (the cache's `add` is atomic)."""
+    """After the signature: the first use wins, in all processes."""
     life = max(1, int(claims["exp"] - time.time()) + 2 * LEEWAY_SECONDS)
     jti = hashlib.sha256(claims["jti"].encode(errors="replace")).hexdigest()  # no cache takes any text as a key
-    if not cache.add(f"hooks:jti:{ehr.pk}:{jti}", 1, life):
+    if not memory.first_use(f"hooks:jti:{ehr.pk}:{jti}", seconds=life):
         raise Refused("jti was used before")
