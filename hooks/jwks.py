@@ -9,7 +9,6 @@ import re
 from functools import lru_cache
 
 import requests
-from django.core.cache import cache
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 

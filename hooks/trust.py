@@ -11,7 +11,6 @@ import time
 from typing import Any, cast
 
 from django.conf import settings
-from django.core.cache import cache
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import Key

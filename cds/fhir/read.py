@@ -325,10 +325,6 @@ def reference_to(found: Any) -> str:
     return f"{found.resource_type}/{found.id}" if found.id else ""
 
 
-def _labelled(meta: shapes.Meta, names: frozenset[Code]) -> bool:
-    return any((label.system, label.code) in names for label in meta.security or ())
-
-
 def _match(concept: shapes.CodesOnly | None, wanted: Wanted) -> tuple[Analyte, Code] | None:
     """Several codings: the first that is asked for counts."""
     for coding in (concept.coding if concept is not None else None) or ():
