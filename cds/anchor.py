@@ -21,6 +21,7 @@ class Anchor(msgspec.Struct, frozen=True, kw_only=True):
 def append(sequence: int, seal: str) -> None:
     """One write to a file opened for appending, on the disk when this returns."""
     line = msgspec.json.encode(Anchor(sequence=sequence, seal=seal, at=timezone.now().isoformat())) + b"\n"
+    settings.AUDIT_ANCHOR_FILE.parent.mkdir(parents=True, exist_ok=True)
     target = os.open(settings.AUDIT_ANCHOR_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(target, line)

@@ -41,6 +41,13 @@ def test_a_second_seal_goes_on_where_the_first_stopped(entries: list[AuditEntry]
     assert broken() == []
 
 
+def test_more_than_a_batch_is_sealed_at_once(entries: list[AuditEntry], ehr: Ehr) -> None:
+    more = chain.BATCH + 1
+    AuditEntry.objects.bulk_create(AuditEntry(ehr=ehr, action="view", actor="a") for _ in range(more))
+    assert chain.seal() == more
+    assert broken() == []
+
+
 def test_nothing_new_is_nothing_sealed(entries: list[AuditEntry]) -> None:
     assert chain.seal() == 0
 

@@ -30,11 +30,9 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, since: datetime, **__: Any) -> None:
         entries = AuditEntry.objects.filter(recorded_at__gte=since).select_related("ehr").order_by("pk")
-        count = 0
+        audit.record("export-audit", actor=audit.US, since=since.date().isoformat())  # first: an export may break off
         for entry in entries.iterator(chunk_size=1000):
             self.stdout.write(msgspec.json.encode(audit_event(noted(entry))).decode())
-            count += 1
-        audit.record("export-audit", actor=audit.US, since=since.date().isoformat(), entries=count)
 
 
 def noted(entry: AuditEntry) -> Noted:
