@@ -8,14 +8,25 @@ from typing import Literal
 from uuid import UUID
 
 import msgspec
+from django.db import transaction
+from django.utils import timezone
 
 from cds import audit
 from cds.errors import BadInput
-from cds.models import Ehr, Feedback, IssuedCard
+from cds.models import Assessment, Ehr, Feedback, IssuedCard
 from cds.service import DecisionService
 from cds.suppress import snooze
 
 logger = logging.getLogger(__name__)
+
+
+WRONG = {
+    "facts": "A value or a diagnosis is wrong, or not this patient's",
+    "missing": "Something that matters was not considered",
+    "number": "The number does not fit this patient",
+    "advice": "The advice is not right for this patient",
+    "other": "Something else",
+}
 
 
 class _Suggestion(msgspec.Struct):
@@ -54,6 +65,35 @@ def hear(body: bytes, *, service: DecisionService, ehr: Ehr) -> list[Feedback]:
     ]
     audit.record("feedback", actor=ehr.name[:64], ehr=ehr, subject=service.id, entries=len(heard))
     return heard
+
+
+def report_wrong(assessment: Assessment, *, actor: str, reason: str, comment: str = "") -> Feedback:
+    """A clinician says that an answer is wrong: one report for each of them and answer, the last word counts."""
+    if reason not in WRONG:
+        raise BadInput("not one of the reasons offered")
+    now, said = timezone.now(), comment.strip().encode() or None
+    with transaction.atomic():
+        row, created = Feedback.objects.select_for_update().get_or_create(
+            assessment=assessment,
+            actor=actor,
+            outcome=Feedback.Outcome.WRONG,
+            defaults={
+                "ehr": assessment.ehr,
+                "service_id": assessment.service_id,
+                "reason": reason,
+                "comment": said,
+                "outcome_at": now,
+            },
+        )
+        if not created and (row.reason, row.comment) == (reason, said):
+            return row
+        row.reason, row.comment, row.outcome_at, row.reviewed_at = reason, said, now, None
+        row.save()
+        patient_id, subject = assessment.context.patient.id, str(assessment.id)
+        audit.record(
+            "report-wrong", actor=actor, ehr=assessment.ehr, patient_id=patient_id, subject=subject, reason=reason
+        )
+    return row
 
 
 def _suggestions(entry: _Entry) -> list[str]:

@@ -280,16 +280,19 @@ class IssuedCard(models.Model):
 
 
 class Feedback(models.Model):
-    """What a clinician did with a card (CDS Hooks 2.0.1, "Feedback")."""
+    """What a clinician did with a card (CDS Hooks 2.0.1, "Feedback"), or that an answer on the page looked wrong."""
 
     class Outcome(models.TextChoices):
         ACCEPTED = "accepted"
         OVERRIDDEN = "overridden"
+        WRONG = "wrong"
 
     ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
     service_id = models.CharField(max_length=100)
     card_uuid = models.CharField(max_length=64, help_text="As sent; it may be a card that we do not know.")
     card = models.ForeignKey(IssuedCard, on_delete=models.SET_NULL, null=True, related_name="feedback")
+    assessment = models.ForeignKey(Assessment, on_delete=models.CASCADE, null=True, related_name="feedback")
+    actor = models.CharField(max_length=64, blank=True, help_text="A keyed hash of who said it on the page.")
     outcome = models.CharField(max_length=10, choices=Outcome)
     suggestion = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=100, blank=True)
@@ -304,7 +307,10 @@ class Feedback(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["ehr", "card_uuid", "outcome", "outcome_at", "suggestion"], name="feedback_counts_once"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["assessment", "actor"], name="one_report_each", condition=models.Q(outcome="wrong")
+            ),
         ]
 
     def __str__(self) -> str:

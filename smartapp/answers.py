@@ -40,7 +40,9 @@ def live_services(ehr: Ehr) -> list[DecisionService]:
 
 
 def ask(session: SmartSession) -> list[Answer]:
-    return [_answer(service, session) for service in live_services(session.ehr)]
+    """The `intent` of the launch may name the service to show first; an unknown one changes nothing."""
+    intent = session.grant.intent
+    return [_answer(one, session) for one in sorted(live_services(session.ehr), key=lambda one: one.id != intent)]
 
 
 def _answer(service: DecisionService, session: SmartSession) -> Answer:
@@ -68,6 +70,7 @@ def _ask_now(service: DecisionService, session: SmartSession) -> Assessment:
         client=bearer_client(ehr, grant.token),
         encounter_id=grant.encounter_id,
         labels_read=ehr.labels_read,
+        granted=grant.may_search,
     )
     return decide(
         service=service,

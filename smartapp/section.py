@@ -13,9 +13,10 @@ from django.utils import timezone
 from cds.cards import Card
 from cds.context import PatientContext
 from cds.facts import Observed
+from cds.feedback import WRONG
 from cds.finding import Estimate, Finding, Missing, NotApplicable, Outcome
 from cds.flow import enabled
-from cds.models import Assessment, EnabledService, WriteBack
+from cds.models import Assessment, EnabledService, Feedback, WriteBack
 from cds.present import failed
 from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
 from cds.service import DecisionService, Trend
@@ -157,6 +158,12 @@ class Section:
         ]
 
     @property
+    def ungranted(self) -> list[str]:
+        """The kinds of entries that the record system keeps from Bedside, in FHIR's words, which its administrators use."""
+        may_search = self.session.grant.may_search
+        return sorted({need.resource for need in self.service.needs if not may_search(need.resource)})
+
+    @property
     def cautions(self) -> tuple[str, ...]:
         return () if self.outcome is None else getattr(self.outcome, "cautions", ())
 
@@ -191,6 +198,19 @@ class Section:
         if not self.session.grant.may_create("RiskAssessment"):
             return "The record system did not give Bedside permission to save."
         return ""
+
+    # --- Reporting -----------------------------------------------------------------------------------------------
+    @cached_property
+    def reported(self) -> str:
+        """What this clinician has reported as wrong, in the words of the form; "" if nothing."""
+        if self.assessment is None:
+            return ""
+        row = self.assessment.feedback.filter(outcome=Feedback.Outcome.WRONG, actor=self.session.grant.actor).first()
+        return WRONG.get(row.reason, row.reason) if row else ""
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        return WRONG
 
     # --- About ---------------------------------------------------------------------------------------------------
     @cached_property

@@ -141,6 +141,13 @@ class Reason(Enum):
         title="Nothing was saved",
         happened="The button did not come from the page that Bedside showed you, or the page was too old.",
     )
+    NOT_REPORTED = Words(
+        status=400,
+        title="Nothing was reported",
+        happened="The report named none of the reasons on the page, or its text was too long.",
+        kept="Nothing was kept of it.",
+        to_do="Go back and choose a reason.",
+    )
     NOT_SAVED = Words(
         status=409,
         title="Nothing was saved",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from smartapp import closing, pages, views
+from smartapp import closing, pages, views, wrong
 from smartapp.launch import views as launch
 
 _ASSESSMENT = "app/<uuid:session_id>/{}/<uuid:assessment_id>"
@@ -24,4 +24,5 @@ urlpatterns = [
     path(_ASSESSMENT.format("answers"), views.part, name="part"),
     path(_ASSESSMENT.format("plots") + "/<slug:name>/<slug:size>/<slug:theme>.svg", views.plot, name="plot"),
     path(_ASSESSMENT.format("save"), views.save, name="save"),
+    path(_ASSESSMENT.format("wrong"), wrong.report, name="wrong"),
 ]

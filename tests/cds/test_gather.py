@@ -274,6 +274,16 @@ def test_only_what_was_not_prefetched_is_fetched(hospital: Hospital, client: Fhi
     assert hospital.asked == ["POST ", "GET Condition"]
 
 
+def test_what_the_token_does_not_open_is_not_asked_for(hospital: Hospital, client: FhirServer) -> None:
+    hospital.batch_status = 405
+    given = prefetch(glucose=..., medications=...)
+    context = gather(
+        Question(), patient_id="123", now=NOW, client=client, prefetch=given, granted=lambda kind: kind == "Observation"
+    )
+    assert hospital.asked == ["POST ", "GET Observation"]
+    assert "medications" in context.unread
+
+
 def test_an_outcome_in_the_prefetch_is_fetched_again(hospital: Hospital, client: FhirServer) -> None:
     hospital.pages["Condition"] = bundle(DIABETES)
     assert len(ask(client, conditions={"resourceType": "OperationOutcome"}).diagnoses) == 1

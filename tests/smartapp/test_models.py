@@ -32,10 +32,31 @@ def test_creating_is_allowed_by_what_was_granted(scope: str, allowed: bool) -> N
     assert grant.may_create("RiskAssessment") is allowed
 
 
+@pytest.mark.parametrize(
+    ("scope", "kind", "allowed"),
+    [
+        ("patient/Observation.rs", "Observation", True),
+        ("patient/Observation.s", "Observation", True),
+        ("patient/Observation.r", "Observation", False),
+        ("patient/Patient.r", "Patient", True),
+        ("patient/*.read", "Condition", True),
+        ("user/Condition.*", "Condition", True),
+        ("http://smarthealthit.org/fhir/scopes/patient/Condition.rs", "Condition", True),
+        ("patient/Observation.rs?category=laboratory", "Observation", True),
+        ("patient/Observation.write", "Observation", False),
+        ("system/Observation.rs", "Observation", False),
+        ("patient/Condition.rs", "Observation", False),
+    ],
+)
+def test_reading_is_allowed_by_what_was_granted(scope: str, kind: str, allowed: bool) -> None:
+    assert Grant(token="t", scopes=(scope,), patient_id="p", actor="a").may_search(kind) is allowed
+
+
 def test_a_session_ends_with_its_token_and_after_a_working_day_at_the_latest() -> None:
     now = timezone.now()
     assert ends(900, now=now) - now == timedelta(seconds=900)
     assert ends(1_000_000, now=now) - now == timedelta(hours=8)
+    assert ends(900, now=now, renewable=True) - now == timedelta(hours=8)
 
 
 def test_what_ended_a_day_ago_is_forgotten(ehr: Ehr) -> None:

@@ -110,6 +110,24 @@ def glucose(patient_id: str, *, value: float, unit: str) -> dict[str, Any]:
     }
 
 
+def test_the_intent_of_the_launch_names_what_to_show_first_and_an_unknown_one_changes_nothing(browser: Browser) -> None:
+    address = browser.open("ada")
+    usual = shown_order(text(browser.client.get(address)))
+    for intent, first in (("order-labs", usual[0]), (usual[-1], usual[-1])):
+        change_grant(intent=intent)
+        assert shown_order(text(browser.client.get(address)))[0] == first
+
+
+def shown_order(page: str) -> list[str]:
+    return re.findall(r'id="section-([^"]+)"', page)
+
+
+def test_what_else_is_open_in_the_chart_is_named(browser: Browser) -> None:
+    address = browser.open("ada")
+    change_grant(also_open=("ImagingStudy/9",))
+    assert "<code>ImagingStudy/9</code>" in text(browser.client.get(address))
+
+
 # --- The banner --------------------------------------------------------------------------------------------------
 def test_there_is_a_banner_unless_the_ehr_shows_one(browser: Browser) -> None:
     address = browser.open("ada")
@@ -180,6 +198,24 @@ def test_required_data_that_cannot_be_had_is_named(browser: Browser) -> None:
     change_grant(token=hooks.bearer("ada", scopes))
     page = text(browser.client.get(address))
     assert "<strong>conditions</strong>" in page
+
+
+def test_what_was_not_granted_is_not_read_and_is_said(browser: Browser) -> None:
+    """The demo's token would allow it; the granted scopes, which the EHR has told us, do not."""
+    address = browser.open("ada")
+    change_grant(scopes=tuple(f"patient/{kind}.rs" for kind in ("Patient", "Observation", "Condition")))
+    page = text(browser.client.get(address))
+    assert "Not read, for the record system gave no permission: MedicationRequest" in page
+    assert "medications" in only_assessment().context.unread
+
+
+def test_without_the_permission_for_what_must_be_read_there_is_no_answer_and_it_is_said(browser: Browser) -> None:
+    address = browser.open("ada")
+    change_grant(scopes=("patient/Patient.rs", "patient/Observation.rs"))
+    page = text(browser.client.get(address))
+    assert "It gave Bedside no permission to read" in page
+    assert "Condition" in page
+    assert not Assessment.objects.filter(service_id="diabetes-risk").exists()
 
 
 def test_a_token_that_the_ehr_no_longer_takes_ends_the_session(browser: Browser) -> None:
@@ -323,7 +359,7 @@ def test_an_ehr_that_refuses_is_said_so_and_can_be_asked_again(browser: Browser)
 
 def test_without_the_scope_to_write_there_is_no_button(browser: Browser) -> None:
     address = browser.open("ada")
-    change_grant(scopes=("launch", "patient/Observation.rs"))
+    change_grant(scopes=("launch", "patient/*.rs"))
     page = text(browser.client.get(address))
     assert "/save/" not in page
     assert "did not give Bedside permission to save" in page
