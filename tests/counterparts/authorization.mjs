@@ -4,10 +4,10 @@ import { json } from 'node:stream/consumers';
 
 import { Provider } from 'oidc-provider';
 
-// `keys` are private JWKs, `clients` our app's registrations, `fhirUser` the one clinician.
+// `keys` are private JWKs, `clients` our app's registrations, `fhirUser` the clinician at work.
 export function authorizationServer(url, { keys, clients, scopes, fhirUser }) {
   const launches = new Map(); // ticket -> launch context
-  const contexts = new Map(); // grant -> launch context
+  const contexts = new Map(); // grant -> what its token response says besides
   const refused = []; // why, for a test that failed
   const provider = new Provider(url, {
     clients,
@@ -18,7 +18,7 @@ export function authorizationServer(url, { keys, clients, scopes, fhirUser }) {
     conformIdTokenClaims: false, // SMART wants fhirUser in the id_token
     extraParams: ['aud', 'launch'],
     features: { devInteractions: { enabled: false }, revocation: { enabled: true } },
-    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, fhirUser: `${url}/fhir/${fhirUser}` }) }),
+    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, fhirUser: new URL(id, `${url}/fhir/`).href }) }),
     interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
     clientAuthMethods: ['none', 'private_key_jwt', 'client_secret_basic'],
     enabledJWA: { clientAuthSigningAlgValues: ['RS384', 'ES384'], idTokenSigningAlgValues: ['RS256'] },
@@ -34,8 +34,7 @@ export function authorizationServer(url, { keys, clients, scopes, fhirUser }) {
   provider.use(async (ctx, next) => {
     await next();
     if (ctx.oidc?.route === 'token' && ctx.status === 200 && ctx.oidc.entities.Grant) {
-      const { intoToken } = contexts.get(ctx.oidc.entities.Grant.jti) ?? {};
-      ctx.body = { ...ctx.body, ...intoToken };
+      ctx.body = { ...ctx.body, ...contexts.get(ctx.oidc.entities.Grant.jti) };
     }
   });
 
@@ -48,15 +47,16 @@ export function authorizationServer(url, { keys, clients, scopes, fhirUser }) {
       await provider.interactionFinished(request, response, refusal, { mergeWithLastSubmission: false });
       return;
     }
-    const grantId = await grant(params.client_id, params.scope, launch);
-    await provider.interactionFinished(request, response, { login: { accountId: fhirUser }, consent: { grantId } });
+    const { user = fhirUser, ...intoToken } = launch;
+    const grantId = await grant(params.client_id, user, params.scope, intoToken);
+    await provider.interactionFinished(request, response, { login: { accountId: user }, consent: { grantId } });
   }
 
-  async function grant(clientId, scope, launch) {
-    const made = new provider.Grant({ accountId: fhirUser, clientId });
+  async function grant(clientId, accountId, scope, intoToken) {
+    const made = new provider.Grant({ accountId, clientId });
     made.addOIDCScope(scope);
     const id = await made.save();
-    contexts.set(id, { intoToken: launch });
+    contexts.set(id, intoToken);
     return id;
   }
 
@@ -70,7 +70,7 @@ export function authorizationServer(url, { keys, clients, scopes, fhirUser }) {
   async function hookToken(request, response) {
     const { scope } = await json(request);
     const client = await provider.Client.find(clients[0].client_id);
-    const grantId = await grant(client.clientId, scope, {});
+    const grantId = await grant(client.clientId, fhirUser, scope, {});
     const token = new provider.AccessToken({ accountId: fhirUser, client, grantId, scope, gty: 'hook' });
     said(response, { access_token: await token.save() });
   }

@@ -55,7 +55,7 @@ class Hospital:
         return [entry["resource"] for entry in answer.json().get("entry", [])]
 
     def call_hook(
-        self, patient: str, service: str = "diabetes-risk", *, scope: str = "patient/*.rs"
+        self, patient: str, service: str = "diabetes-risk", *, scope: str = "patient/*.rs", token: str = ""
     ) -> requests.Response:
         """patient-view without any prefetch: the service must fetch for itself."""
         url = f"{settings.BASE_URL}/cds-services/{service}"
@@ -65,7 +65,7 @@ class Hospital:
             "context": {"userId": "Practitioner/dr-okafor", "patientId": patient},
             "fhirServer": f"{self.url}/fhir",
             "fhirAuthorization": {
-                "access_token": self.token(scope),
+                "access_token": token or self.token(scope),
                 "token_type": "Bearer",
                 "expires_in": 60,
                 "scope": scope,

@@ -84,6 +84,31 @@ def test_the_clinician_is_the_one_of_the_id_token(browser: Browser, counterparts
     assert SmartSession.objects.get().grant.user == "Practitioner/dr-okafor"
 
 
+def test_a_clinician_of_another_server_is_not_looked_up_there(browser: Browser, counterparts: Hospital) -> None:
+    browser.open(counterparts.open_chart("bruno", user="https://elsewhere.example/fhir/Practitioner/1"))
+    grant = SmartSession.objects.get().grant
+    assert (grant.user, grant.user_name) == ("", "")
+
+
+def test_no_more_is_asked_than_smart_defines(browser: Browser, counterparts: Hospital) -> None:
+    asked = parse_qs(urlsplit(browser.begin(counterparts.open_chart("ada"))).query)
+    required = {"response_type", "client_id", "redirect_uri", "scope", "state", "aud", "launch"}
+    assert set(asked) == required | {"code_challenge", "code_challenge_method", "nonce"}
+
+
+def test_members_of_the_token_response_that_we_do_not_know_are_ignored(
+    browser: Browser, counterparts: Hospital
+) -> None:
+    strange = {
+        "smart_style_url": "http://127.0.0.1:1/style.json",
+        "__strange": {"a": [1]},
+        "intent": "reconcile-medications",
+        "fhirContext": [{"canonical": "https://ehr.example/plan"}, {"identifier": {"value": "7"}}, 7],
+    }
+    page = browser.app.get(browser.open(counterparts.open_chart("ada", **strange)))
+    assert "Ada Lindqvist" in page.content.decode()
+
+
 def test_a_launch_without_a_patient_is_stopped(browser: Browser, counterparts: Hospital) -> None:
     ticket = counterparts.open_chart("")
     stopped = browser.callback(browser.log_in(browser.begin(ticket)))

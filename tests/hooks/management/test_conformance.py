@@ -15,6 +15,7 @@ from cds.models import Ehr
 from cds.registry import all_services
 from smartapp.demo_ehr import addresses, tokens
 from smartapp.demo_ehr import hooks as emr
+from smartapp.demo_ehr.prescribing import draft_of
 from tests.hooks.conformance.bad_service import bad_service
 
 
@@ -33,14 +34,16 @@ def key_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def adas_request(hospital: Ehr, tmp_path: Path) -> Path:
-    """A call that gets a card with a suggestion; the prefetch is in it, so that no token is needed."""
-    offered = next(one for one in emr.services() if one["id"] == "diabetes-risk")
-    body = emr.hook_request("ada", offered)
-    del body["fhirServer"], body["fhirAuthorization"]
-    file = tmp_path / "ada.json"
-    file.write_text(json.dumps(body))
-    return file
+def requests_with_cards(hospital: Ehr, tmp_path: Path) -> list[str]:
+    """For each hook a call that gets a card; the prefetch is in it, so that no token is needed."""
+    options = []
+    for hook, patient in {"patient-view": "ada", "order-sign": "dara", "order-select": "dara"}.items():
+        (service,) = emr.services(hook)
+        orders = [] if hook == "patient-view" else [draft_of(patient)]
+        file = tmp_path / f"{hook}.json"
+        file.write_text(json.dumps(emr.hook_request(patient, service, orders=orders, authorized=False)))
+        options += ["--request", str(file)]
+    return options
 
 
 def report(url: str, *options: str) -> tuple[list[str], bool]:
@@ -58,25 +61,24 @@ def signed_by_the_hospital(key_file: Path) -> list[str]:
     return ["--issuer", addresses.hospital(), "--issuer-key", str(key_file), "--jku", addresses.jwks_url()]
 
 
-def test_ours_conforms(hospital: Ehr, key_file: Path, adas_request: Path) -> None:
-    lines, passed = report(settings.BASE_URL, *signed_by_the_hospital(key_file), "--request", str(adas_request))
+def test_ours_conforms(hospital: Ehr, key_file: Path) -> None:
+    """With made-up patients, who have an empty record."""
+    lines, passed = report(settings.BASE_URL, *signed_by_the_hospital(key_file))
     failed = [line for line in lines if line.startswith("fail  SHALL")]
     assert (passed, failed) == (True, []), "\n".join(lines)
-
-
-def test_every_service_and_hook_of_ours_is_checked(hospital: Ehr, key_file: Path) -> None:
-    lines, _ = report(settings.BASE_URL, *signed_by_the_hospital(key_file))
     for service in all_services():
-        assert any(f"[{service.id} on" in line and line.startswith("pass") for line in lines)
+        for hook in service.hooks:
+            assert any(f"[{service.id} on {hook}]" in line and line.startswith("pass") for line in lines)
 
 
-def test_with_a_key_and_a_request_nothing_about_the_diabetes_service_is_skipped(
-    hospital: Ehr, key_file: Path, adas_request: Path
+def test_with_a_key_and_a_request_nothing_is_left_unchecked(
+    hospital: Ehr, key_file: Path, requests_with_cards: list[str]
 ) -> None:
-    lines, _ = report(settings.BASE_URL, *signed_by_the_hospital(key_file), "--request", str(adas_request))
-    about = [line for line in lines if "[diabetes-risk on patient-view]" in line]
-    assert about
-    assert not [line for line in about if line.startswith("skip")]
+    """But for the time, which is the benchmark's to measure."""
+    lines, _ = report(settings.BASE_URL, *signed_by_the_hospital(key_file), *requests_with_cards)
+    about = [line for line in lines if " on " in line and "500 ms" not in line]
+    assert len(about) > 60
+    assert not [line for line in about if not line.startswith("pass")]
 
 
 def test_without_a_key_ours_refuses_every_call(hospital: Ehr) -> None:
