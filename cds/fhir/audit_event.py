@@ -63,7 +63,10 @@ _PATTERNS = {
     "launch": _Pattern("E", (_DCM, "110114"), (_DCM, "110122")),  # User Authentication: Login
     "logout": _Pattern("E", (_DCM, "110114"), (_DCM, "110123")),
     "refusal": _Pattern("E", (_DCM, "110113"), (_DCM, "110132")),  # Security Alert: Use of Restricted Function
+    "break-glass": _Pattern("R", (_DCM, "110113"), (_DCM, "110127")),  # Security Alert: Emergency Override Started
     "configure": _SETTINGS,
+    "switch-off": _SETTINGS,
+    "rotate-key": _SETTINGS,
     "rotate-field-keys": _SETTINGS,
     "purge": _TRAIL,
     "export-audit": _TRAIL,

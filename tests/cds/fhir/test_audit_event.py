@@ -34,7 +34,7 @@ def agent_types(found: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize(
     "action",
-    "hook feedback view write-back launch refusal configure rotate-field-keys purge predict snooze verify-audit".split(),
+    "hook feedback view write-back launch refusal configure switch-off break-glass purge predict snooze verify-audit".split(),
 )
 @pytest.mark.parametrize("missing", [{}, {"patient_key": ""}, {"fhir_base": "", "address": ""}, {"subject": ""}])
 def test_every_action_is_a_valid_event(action: str, missing: dict[str, str]) -> None:
