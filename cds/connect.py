@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import requests
 from authlib.integrations.requests_client import OAuth2Session
 
@@ -16,6 +18,6 @@ def session_for(ehr: Ehr, *, token: str | None = None, origins: tuple[str, ...] 
     return bounded(session, origins=(ehr.fhir_base, *origins), private_network=ehr.private_network)
 
 
-def bearer_client(ehr: Ehr, token: str) -> FhirServer:
+def bearer_client(ehr: Ehr, token: str, *, opens: Callable[[str], bool] = lambda _: True) -> FhirServer:
     """For a hook's transient token and for a clinician's session; the token lives as long as the object."""
-    return FhirServer(ehr.fhir_base, session=session_for(ehr, token=token))
+    return FhirServer(ehr.fhir_base, session=session_for(ehr, token=token), opens=opens)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
@@ -32,20 +32,18 @@ def gather(
     prefetch: Mapping[str, msgspec.Raw] | None = None,
     encounter_id: str | None = None,
     labels_read: str = "",
-    granted: Callable[[str], bool] = lambda _: True,
 ) -> PatientContext:
     """The facts that `service` needs about one patient; `now` is in the EHR's zone.
 
     Raises MissingData (412) when a required need is neither in the prefetch nor fetchable. `labels_read`: the security
-    labels (cds.labels) whose entries this hospital allows, by comma. `granted`: does the token open this resource type?
-    What it does not is not asked for.
+    labels (cds.labels) whose entries this hospital allows, by comma. What the client's token does not open is not asked for.
     """
     out = kept_out(except_for=labels_read)
     reader = Reader(patient_id=patient_id, zone=now.tzinfo, kept_out=out)  # type: ignore[arg-type]  # PatientContext refuses a naive `now`
     readings = _from_prefetch(service.needs, prefetch or {}, reader)
     if client is not None:
         unanswered = [need for need in service.needs if need.key not in readings or readings[need.key].failed]
-        open_needs = [need for need in unanswered if granted(need.resource)]
+        open_needs = [need for need in unanswered if client.opens(need.resource)]
         readings |= fetch(open_needs, client=client, reader=reader)
         for need in service.needs:
             _follow(need, readings.get(need.key), client=client, reader=reader)

@@ -67,10 +67,9 @@ def _ask_now(service: DecisionService, session: SmartSession) -> Assessment:
         service,
         patient_id=grant.patient_id,
         now=ehr.now(),
-        client=bearer_client(ehr, grant.token),
+        client=bearer_client(ehr, grant.token, opens=grant.may_search),
         encounter_id=grant.encounter_id,
         labels_read=ehr.labels_read,
-        granted=grant.may_search,
     )
     return decide(
         service=service,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -16,11 +17,17 @@ _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 
 
 class FhirServer(FHIRServer):  # type: ignore[misc]
-    """One FHIR base. `session` carries the token (an Authlib session) and the limits (cds.http)."""
+    """One FHIR base. `session` carries the token (an Authlib session) and the limits (cds.http).
 
-    def __init__(self, base_uri: str, *, session: requests.Session) -> None:
+    `opens`: may the token search this resource type? Without knowing its scopes, the server will say.
+    """
+
+    def __init__(
+        self, base_uri: str, *, session: requests.Session, opens: Callable[[str], bool] = lambda _: True
+    ) -> None:
         super().__init__(None, base_uri=base_uri)
         self.session = session
+        self.opens = opens
 
     def get(self, path: str) -> bytes:
         """The body of a read, a search or a further page."""
