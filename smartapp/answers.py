@@ -40,9 +40,10 @@ def live_services(ehr: Ehr) -> list[DecisionService]:
 
 
 def ask(session: SmartSession) -> list[Answer]:
-    """The `intent` of the launch may name the service to show first; an unknown one changes nothing."""
-    intent = session.grant.intent
-    return [_answer(one, session) for one in sorted(live_services(session.ehr), key=lambda one: one.id != intent)]
+    """First the service of the card that was opened, then the one that the launch's `intent` names, if there is one."""
+    first = (session.shown.service_id if session.shown else "", session.grant.intent)
+    ordered = sorted(live_services(session.ehr), key=lambda one: [one.id != wanted for wanted in first])
+    return [_answer(one, session) for one in ordered]
 
 
 def _answer(service: DecisionService, session: SmartSession) -> Answer:

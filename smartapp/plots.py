@@ -206,7 +206,7 @@ def over_time(trend: Trend, context: PatientContext, *, titles: Mapping[str, str
             {"filter": "datum.at == datum.last"},
         ],
         "mark": {"type": "text", "dy": -11, "align": "right", "dx": 4, "fontWeight": "bold"},
-        "encoding": {"x": x, "y": y, "text": {"field": "value", "format": ".1~f"}},
+        "encoding": {"x": x, "y": y, "text": {"field": "value", "format": ".3~r"}},
     }
     drawn = [{"data": {"values": rows}, **layer} for layer in (line, point, newest)]
     return {

@@ -15,6 +15,7 @@ from cds.models import Assessment, AuditEntry, EnabledService, WriteBack
 from scoring import shelf
 from scoring.models import ModelVersion
 from smartapp.demo_ehr import hooks
+from smartapp.demo_ehr.prescribing import draft_of
 from smartapp.demo_ehr.store import chart_store
 from smartapp.models import Grant, SmartSession
 from smartapp.views import LOOKS
@@ -44,6 +45,19 @@ def test_dara_who_takes_metformin_sees_what_her_kidneys_allow(browser: Browser) 
     assert "38\N{NO-BREAK SPACE}mL/min/1.73 m²" in page
     assert "eGFR in mL/min/1.73 m², oldest first: 54" in page
     assert "/services/metformin-renal" in page
+
+
+def test_the_card_about_a_prescription_opens_on_its_own_answer(browser: Browser) -> None:
+    """Nobody else knows of the draft: read now, the record would say that bruno takes no metformin."""
+    answer = hooks.call_hook("bruno", "metformin-renal", hook=hooks.ORDER_SIGN, orders=[draft_of("bruno")])
+    (card,) = answer.json()["cards"]
+    page = browser.look("bruno", card["links"][0]["appContext"])
+    assert "Obtain one before starting metformin" in page
+    assert shown_order(page) == ["metformin-renal", "diabetes-risk"]
+
+
+def test_a_service_without_a_model_does_not_speak_of_saving(browser: Browser) -> None:
+    assert "There is no estimate to save" not in browser.look("dara")
 
 
 def test_who_does_not_take_metformin_is_told_so(browser: Browser) -> None:

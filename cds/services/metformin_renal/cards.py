@@ -38,7 +38,7 @@ _ADVICE = {
     "draft-unreadable": "It lacks a name and a code, is for another patient, or has the wrong shape.",
 }
 _ISSUES = 5  # how many unusable entries a card names
-_SIGNATURE = "Source: FDA Drug Safety Communication, 8 April 2016. Check by software; it needs clinical judgement."
+_SIGNATURE = "Basis: FDA Drug Safety Communication, 8 April 2016. Check by software; it needs clinical judgement."
 
 
 def cards(outcome: Outcome, context: PatientContext) -> list[Card]:

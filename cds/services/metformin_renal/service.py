@@ -42,7 +42,7 @@ class MetforminRenal(DecisionService):
             analytes=("egfr",),
             title="eGFR",
             unit=analytes.EGFR.unit,
-            cut_offs={rules.CONTRAINDICATED_BELOW: "contraindicated below", rules.NOT_STARTED_BELOW: "no start below"},
+            cut_offs={rules.CONTRAINDICATED_BELOW: "least to go on", rules.NOT_STARTED_BELOW: "least to start"},
         ),
         Trend(analytes=("creatinine",), title="Creatinine", unit=analytes.CREATININE.unit, cut_offs={}),
     )
