@@ -4,15 +4,16 @@ import { json } from 'node:stream/consumers';
 
 import { Provider } from 'oidc-provider';
 
-// `keys` are private JWKs, `clients` our app's registrations, `fhirUser` the clinician at work.
-export function authorizationServer(url, { keys, clients, scopes, fhirUser }) {
+// `keys` are private JWKs, `clients` our app's registrations, `fhirUser` the clinician at work,
+// `patient` whom she picks.
+export function authorizationServer(url, { keys, clients, scopes, fhirUser, patient }) {
   const launches = new Map(); // ticket -> launch context
   const contexts = new Map(); // grant -> what its token response says besides
   const refused = []; // why, for a test that failed
   const provider = new Provider(url, {
     clients,
     jwks: { keys },
-    scopes: ['openid', 'fhirUser', 'launch', 'online_access', ...scopes],
+    scopes: ['openid', 'fhirUser', 'launch', 'launch/patient', 'online_access', ...scopes],
     issueRefreshToken: (_ctx, _client, code) => code.scopes.has('online_access'), // SMART's word; it knows OpenID's only
     claims: { openid: ['sub'], fhirUser: ['fhirUser'] },
     conformIdTokenClaims: false, // SMART wants fhirUser in the id_token
@@ -41,7 +42,7 @@ export function authorizationServer(url, { keys, clients, scopes, fhirUser }) {
   // The clinician is at work already: she is logged in, and the hospital has agreed to what the app may do.
   async function agree(request, response) {
     const { params } = await provider.interactionDetails(request, response);
-    const launch = launches.get(params.launch);
+    const launch = params.launch ? launches.get(params.launch) : picked(params.scope);
     if (!launch || params.aud !== `${url}/fhir`) {
       const refusal = { error: 'access_denied', error_description: 'launch or aud is unknown' };
       await provider.interactionFinished(request, response, refusal, { mergeWithLastSubmission: false });
@@ -50,6 +51,11 @@ export function authorizationServer(url, { keys, clients, scopes, fhirUser }) {
     const { user = fhirUser, ...intoToken } = launch;
     const grantId = await grant(params.client_id, user, params.scope, intoToken);
     await provider.interactionFinished(request, response, { login: { accountId: user }, consent: { grantId } });
+  }
+
+  // A standalone launch: the clinician picks the patient here.
+  function picked(scope) {
+    return scope.split(' ').includes('launch/patient') ? { patient } : undefined;
   }
 
   async function grant(clientId, accountId, scope, intoToken) {
@@ -86,7 +92,7 @@ export function authorizationServer(url, { keys, clients, scopes, fhirUser }) {
     token_endpoint_auth_methods_supported: ['private_key_jwt', 'client_secret_basic'],
     token_endpoint_auth_signing_alg_values_supported: ['RS384', 'ES384'],
     capabilities: [
-      'launch-ehr', 'client-public', 'client-confidential-asymmetric', 'sso-openid-connect',
+      'launch-ehr', 'launch-standalone', 'context-standalone-patient', 'client-public', 'client-confidential-asymmetric', 'sso-openid-connect',
       'context-ehr-patient', 'permission-online', 'permission-patient', 'permission-v2',
     ],
   };

@@ -19,7 +19,7 @@ from pytest_django.live_server_helper import LiveServer
 from cds.models import Ehr, EnabledService
 from cds.registry import all_services
 from smartapp.demo_ehr.cast import read_cast
-from tests.counterparts.hospital import SCOPES, Hospital
+from tests.counterparts.hospital import PICKED, SCOPES, Hospital
 
 HERE = Path(__file__).parent
 NODE = (20, 19)
@@ -61,6 +61,7 @@ def counterparts(parts: Path, live_server: LiveServer) -> Iterator[Hospital]:
         "clients": _registrations(f"http://localhost:{urlsplit(live_server.url).port}"),
         "scopes": SCOPES,
         "fhirUser": "Practitioner/dr-okafor",
+        "patient": PICKED,
         "resources": read_cast(),
     }
     command = ["node", str(parts / "hospital.mjs")]
@@ -88,8 +89,9 @@ def _registrations(app: str) -> list[dict[str, object]]:
         "jwks_uri": f"{app}/jwks.json",
         **common,
     }
-    algorithms = ("ES384", "RS384")
-    named = ({"client_id": f"bedside-{name}", "token_endpoint_auth_signing_alg": name} for name in algorithms)
+    # The server keeps a client's keys for a while, and each test has keys of its own: so a client for each test.
+    signs = {"bedside-ES384": "ES384", "bedside-RS384": "RS384", "bedside-twice": "ES384"}
+    named = ({"client_id": name, "token_endpoint_auth_signing_alg": alg} for name, alg in signs.items())
     return [public, *(signing | names for names in named)]
 
 

@@ -20,6 +20,7 @@ SCOPES = ["patient/*.rs"] + [
     ).split()
     for letters in ("r", "rs", "c", "cr", "crs")
 ]
+PICKED = "farah"  # in a standalone launch
 SECONDS = 30
 
 

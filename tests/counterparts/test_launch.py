@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+import time
+import uuid
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -11,10 +13,12 @@ import msgspec
 import pytest
 import requests
 from django.test import Client
+from joserfc import jwt
 
+from cds.keys import signing_key
 from cds.models import Ehr
 from smartapp.models import SmartSession
-from tests.counterparts.hospital import SECONDS, Hospital
+from tests.counterparts.hospital import PICKED, SECONDS, Hospital
 
 
 class Browser:
@@ -72,6 +76,23 @@ def test_a_client_that_signs_is_let_in_again_and_again(
     assert SmartSession.objects.count() == 2
 
 
+def test_the_servers_rule_that_this_rests_on(browser: Browser, counterparts: Hospital) -> None:
+    """It knows our key, and takes a token that it signed only once."""
+    endpoint = f"{counterparts.url}/token"
+    now, client = int(time.time()), "bedside-twice"
+    claims = {"iss": client, "sub": client, "aud": endpoint, "iat": now, "exp": now + 60, "jti": str(uuid.uuid4())}
+    key = signing_key("ES384")
+    assertion = jwt.encode({"alg": "ES384", "kid": str(key.kid)}, claims, key, algorithms=["ES384"])
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": "unknown",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": assertion,
+    }
+    answers = [requests.post(endpoint, data=form, timeout=SECONDS).json()["error"] for _ in range(2)]
+    assert answers == ["invalid_grant", "invalid_client"]
+
+
 def test_a_client_that_should_sign_and_does_not_is_not_let_in(browser: Browser, counterparts: Hospital) -> None:
     browser.ehr.client_id = "bedside-ES384"
     browser.ehr.save()
@@ -82,6 +103,15 @@ def test_a_client_that_should_sign_and_does_not_is_not_let_in(browser: Browser, 
 def test_the_clinician_is_the_one_of_the_id_token(browser: Browser, counterparts: Hospital) -> None:
     browser.open(counterparts.open_chart("bruno"))
     assert SmartSession.objects.get().grant.user == "Practitioner/dr-okafor"
+
+
+def test_a_standalone_launch_shows_the_patient_who_was_picked_there(browser: Browser, counterparts: Hospital) -> None:
+    browser.ehr.standalone = True
+    browser.ehr.save()
+    begun = browser.app.get(f"/launch/standalone/{browser.ehr.pk}")
+    finished = browser.callback(browser.log_in(begun["Location"]))
+    assert finished.status_code == 302, finished.content.decode()
+    assert SmartSession.objects.get().grant.patient_id == PICKED
 
 
 def test_a_clinician_of_another_server_is_not_looked_up_there(browser: Browser, counterparts: Hospital) -> None:
