@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from cds import registry
+from cds.models import Ehr
 from cds.onboarding import Capability, SmartAnswer, Survey
 
 # What "Save to chart" creates; the first is the record that matters, the last the order that a card may suggest.
@@ -12,8 +13,10 @@ WRITTEN = ("RiskAssessment", "Observation", "ServiceRequest")
 
 
 class Expectation(Struct, frozen=True, kw_only=True):
+    """`works` is None for what cannot be seen from outside."""
+
     topic: str
-    works: bool
+    works: bool | None
     text: str
 
 
@@ -26,7 +29,7 @@ def outlook(survey: Survey) -> list[Expectation]:
     if survey.smart:
         found += [_launch(survey.smart), _standalone(survey.smart), _scopes(survey.smart)]
         found += [_client(survey.smart), _sign_in(survey.smart)]
-    return found
+    return [*found, _hooks()]
 
 
 def _version(found: Capability) -> Expectation:
@@ -81,18 +84,26 @@ def _scopes(found: SmartAnswer) -> Expectation:
     return Expectation(topic="Scopes", works=True, text=text)
 
 
-def _client(found: SmartAnswer) -> Expectation:
-    """How the app should be registered: the best of what both sides know."""
+def _hooks() -> Expectation:
+    hooks = sorted({hook for service in registry.all_services() for hook in service.hooks})
+    text = f"cannot be seen from outside: ask whether it calls {', '.join(hooks)}, and with which keys it signs"
+    return Expectation(topic="CDS Hooks", works=None, text=text)
+
+
+def client_kind(found: SmartAnswer | None) -> Ehr.ClientKind:
+    """How the app should be registered: the safest kind that the server knows."""
     kinds = {
-        "client-confidential-asymmetric": "confidential, with our key URL (private_key_jwt)",
-        "client-confidential-symmetric": "confidential, with a secret",
-        "client-public": "public, with PKCE",
+        "client-confidential-asymmetric": Ehr.ClientKind.ASYMMETRIC,
+        "client-confidential-symmetric": Ehr.ClientKind.SYMMETRIC,
     }
-    offered = [words for kind, words in kinds.items() if kind in found.capabilities]
-    text = f"register as {offered[0]}" if offered else "not announced: ask which kind of client may be registered"
-    if len(offered) > 1:
-        text += f"; also possible: {', '.join(offered[1:])}"
-    return Expectation(topic="Registration", works=bool(offered), text=text)
+    offered = [kind for name, kind in kinds.items() if found and name in found.capabilities]
+    return offered[0] if offered else Ehr.ClientKind.PUBLIC
+
+
+def _client(found: SmartAnswer) -> Expectation:
+    known = any(name.startswith("client-") for name in found.capabilities)
+    text = f"register the app as: {client_kind(found).label}" if known else "not announced: ask how to register the app"
+    return Expectation(topic="Registration", works=known or None, text=text)
 
 
 def _sign_in(found: SmartAnswer) -> Expectation:

@@ -16,7 +16,7 @@ from cds.admin.forms import EhrForm, EnabledServiceForm
 from cds.models import Ehr, EnabledService
 
 
-class EnabledServices(admin.TabularInline[EnabledService, Ehr]):
+class EnabledServices(admin.StackedInline[EnabledService, Ehr]):
     model = EnabledService
     form = EnabledServiceForm
     extra = 0

@@ -16,7 +16,7 @@ from cds import audit, registry
 from cds.admin.forms import AddressForm, ConnectForm, SwitchOffForm
 from cds.models import Ehr, EnabledService
 from cds.onboarding import Survey, look, try_connection
-from cds.outlook import outlook
+from cds.outlook import client_kind, outlook
 from cds.presets import BY_KEY
 from cds.switch import known_services, switch_off
 
@@ -52,7 +52,8 @@ def connect(model_admin: EhrAdmin, request: HttpRequest) -> HttpResponse:
     shown: dict[str, Any] = {"address": address}
     if address.is_valid():
         survey = look(_unsaved(address))
-        form = ConnectForm(initial=address.suggestions() | {"login_origins": " ".join(survey.other_origins())})
+        told = {"login_origins": " ".join(survey.other_origins()), "client_kind": client_kind(survey.smart)}
+        form = ConnectForm(initial=address.suggestions() | told)
         shown |= _found(survey) | {"form": form, "notes": BY_KEY[address.cleaned_data["preset"]].notes}
     return _page(model_admin, request, "connect", "Connect an EHR", **shown)
 
@@ -60,7 +61,8 @@ def connect(model_admin: EhrAdmin, request: HttpRequest) -> HttpResponse:
 def _keep(model_admin: EhrAdmin, request: HttpRequest) -> HttpResponse:
     form = ConnectForm(request.POST)
     if not form.is_valid():
-        return _page(model_admin, request, "connect", "Connect an EHR", address=AddressForm(request.POST), form=form)
+        address = AddressForm(initial=request.POST.dict())
+        return _page(model_admin, request, "connect", "Connect an EHR", address=address, form=form)
     ehr = form.save()
     EnabledService.objects.bulk_create(
         EnabledService(ehr=ehr, service_id=service.id, stage=EnabledService.Stage.SILENT)
@@ -105,7 +107,7 @@ def stop(model_admin: EhrAdmin, request: HttpRequest, ehr_id: int) -> HttpRespon
         stopped = switch_off(
             ehr,
             form.cleaned_data["services"],
-            by=request.user.get_username(),
+            by=request.user.get_full_name() or request.user.get_username(),
             actor=actor(request, ehr),
             reason=form.cleaned_data["reason"],
         )
