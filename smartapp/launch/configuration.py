@@ -29,6 +29,7 @@ class SmartConfiguration(msgspec.Struct):
     revocation_endpoint: str = ""
     capabilities: list[str] = []
     code_challenge_methods_supported: list[str] | None = None
+    authorization_response_iss_parameter_supported: bool = False  # RFC 9207
 
     @property
     def speaks_version_1(self) -> bool:

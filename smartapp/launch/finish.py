@@ -58,11 +58,11 @@ def finish(launch: Launch, *, code: str, issuer: str | None) -> tuple[SmartSessi
 
 
 def _require_issuer(issuer: str | None, ehr: Ehr, configuration: SmartConfiguration) -> None:
-    """Before the code is sent anywhere: did the EHR answer that was asked? An older one does not say who it is."""
-    if issuer is None:
+    """Before the code is sent anywhere: did the EHR answer that was asked? Many do not say who they are."""
+    if issuer is None and not configuration.authorization_response_iss_parameter_supported:
         return
     try:
-        if configuration.issuer in {"", issuer} and require_registered(issuer, ehr, name="iss"):
+        if issuer and configuration.issuer in {"", issuer} and require_registered(issuer, ehr, name="iss"):
             return
     except FhirInvalid:
         logger.warning("an answer from an origin that is not registered for EHR %s", ehr.pk)
@@ -92,7 +92,7 @@ def open_session(ehr: Ehr, answer: TokenResponse, identity: Identity, *, patient
         encounter_id=context.encounter_of(answer),
         need_patient_banner=answer.need_patient_banner,
         refresh_token=answer.renewable_with if ehr.refresh else None,
-        intent=answer.intent or "",
+        intent=(answer.intent or "")[:100],
         also_open=context.also_open(answer),
     )
     session = SmartSession.objects.create(
