@@ -33,7 +33,7 @@ def decide(
             transaction.on_commit(lambda: enqueue(assessment))
         if wait and doorbell.worker_alive():
             bell.wait(wait)
-    assessment.refresh_from_db()
+    assessment.refresh_from_db(fields=["status", "result", "failure"])
     return assessment
 
 
@@ -44,7 +44,7 @@ def open_assessment(
     ehr = here.ehr
     threshold = service.threshold if here.threshold is None else here.threshold
     model_version = shelf.active_version(service.model) if service.model else ""
-    assessment, created = Assessment.objects.get_or_create(
+    assessment, created = Assessment.objects.defer("snapshot").get_or_create(
         ehr=ehr,
         service_id=service.id,
         fingerprint=context.fingerprint(service.id, service.version, model_version, str(threshold), apart),

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from cds import registry
 from cds.cards import Card
+from cds.context import PatientContext
 from cds.models import Assessment, IssuedCard
 from cds.suppress import Viewer, words_key
 
 _USUAL_SECONDS = 2
 
 
-def present(assessment: Assessment) -> list[Card]:
-    """[] means: looked, nothing to say."""
+def present(assessment: Assessment, context: PatientContext) -> list[Card]:
+    """[] means: looked, nothing to say. `context`: the facts that were asked about; the row keeps the same ones."""
     service = registry.get(assessment.service_id)
     outcome = assessment.outcome
     if outcome is not None:
-        return service.cards(outcome, assessment.context)
+        return service.cards(outcome, context)
     if assessment.status in {Assessment.Status.FAILED, Assessment.Status.EXPIRED}:
         return [failed(service.subject)]
     return [pending(service.subject)]

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from celery import shared_task
-from celery.signals import heartbeat_sent, worker_ready
+from celery.signals import heartbeat_sent, worker_init
 from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
@@ -61,7 +61,7 @@ def reach_ehr(ehr_id: int) -> None:
     try_connection(Ehr.objects.get(pk=ehr_id))
 
 
-@worker_ready.connect
+@worker_init.connect
 def warm_up(**_: Any) -> None:
     """Load each model before the first question comes: importing XGBoost takes longer than a hook may wait."""
     for service in all_services():

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 import django_stubs_ext
 from celery.schedules import crontab
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from config import env
 
@@ -116,9 +116,8 @@ else:
         "pool": {
             "min_size": 2,
             "max_size": int(env.number("DATABASE_POOL", 8)),
-            "timeout": env.number(
-                "DATABASE_WAIT", 30
-            ),  # seconds for a connection; a web process waits far less (wsgi.py)
+            # Seconds to wait for a connection; a web process waits far less (wsgi.py).
+            "timeout": env.number("DATABASE_WAIT", 30),
             "reconnect_timeout": 5,  # then it is tried again when somebody asks, and not all the time
         },
         "connect_timeout": 2,
@@ -142,7 +141,8 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "interactive"
-CELERY_TASK_QUEUES = [Queue("interactive"), Queue("batch")]  # a worker takes from both unless told otherwise
+# A worker takes from all queues unless it is told otherwise.
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("interactive", "batch")]
 CELERY_TASK_ROUTES = {"cds.tasks.reach_*": {"queue": "batch"}, "cds.tasks.purge_expired": {"queue": "batch"}}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
@@ -154,9 +154,7 @@ CELERY_BEAT_SCHEDULE = {
 CACHES: dict[str, dict[str, object]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100_000}  # every `jti` of an hour: one that is dropped could be replayed
 if REDIS_URL:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
-
-if REDIS_URL:
+    CACHES = {"default": {"BACKEND": "config.cache.KeptRedisCache", "LOCATION": REDIS_URL}}
     CACHES["default"]["OPTIONS"] = {"socket_connect_timeout": REDIS_CONNECT_SECONDS}
 # What a process still knows while Redis is down (hooks.memory).
 CACHES["process"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"}
@@ -179,6 +177,15 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = int(env.number("HOOK_MAX_BYTES", 10_000_000))
 # --- DICOM -------------------------------------------------------------------------------------------------------
 DICOM_FOLDER = Path(env.text("DICOM_FOLDER", str(HOME / "dicom")))
 DICOM_UID_ROOT = env.text("DICOM_UID_ROOT", "2.25")
+
+# --- Administrators ----------------------------------------------------------------------------------------------
+ADMIN_OIDC_ISSUER = env.text("ADMIN_OIDC_ISSUER").rstrip("/")  # empty: everybody signs in with a password
+ADMIN_OIDC_CLIENT_ID = env.text("ADMIN_OIDC_CLIENT_ID")
+ADMIN_OIDC_CLIENT_SECRET = env.given("ADMIN_OIDC_CLIENT_SECRET")
+ADMIN_OIDC_CLAIM = env.text("ADMIN_OIDC_CLAIM", "groups")  # of the id_token: what a person is there
+# ... and which role that is here: "theirs=ours", such as "cds-it=integrator,cds-audit=auditor"
+ADMIN_OIDC_ROLES = env.pairs("ADMIN_OIDC_ROLES")
+AUTHENTICATION_BACKENDS = ["config.sign_in.Password"]
 
 # --- Browser -----------------------------------------------------------------------------------------------------
 X_FRAME_OPTIONS = "DENY"  # the clinician's pages are exempt: there `frame-ancestors` names the EHR (smartapp)
@@ -203,7 +210,9 @@ SECURE_HSTS_PRELOAD = SECURE
 SECURE_SSL_REDIRECT = SECURE
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SESSION_COOKIE_SECURE = SECURE
-SESSION_COOKIE_SAMESITE = "Strict"  # the admin's; the clinician's session is keyed by launch (smartapp)
+# The admin's; the clinician's session is keyed by launch (smartapp). The way back from the OpenID provider needs Lax.
+SESSION_COOKIE_SAMESITE = "Lax" if ADMIN_OIDC_ISSUER else "Strict"
+SESSION_COOKIE_AGE = 8 * 3600  # seconds: a working day, after which the roles are asked for again
 CSRF_COOKIE_SECURE = SECURE
 
 # --- Words and files ---------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ class Call(APIView):
             return self._leave_alone(hook, service, answer="restricted", cards=cards)
         wait = settings.HOOK_WAIT_SECONDS if at == Stage.LIVE else 0
         assessment = decide(service=service, here=here, context=context, wait=wait, asker=hook.hook_instance)
-        cards = self._keep(hook, assessment, present(assessment) if at == Stage.LIVE else [], here=here)
+        cards = self._keep(hook, assessment, present(assessment, context) if at == Stage.LIVE else [], here=here)
         return Response(cards_as_json(cards, service=service, ehr=self.log.ehr, assessment=assessment))
 
     def _gather(self, service: DecisionService, hook: HookRequest) -> PatientContext:
@@ -125,7 +125,9 @@ class Call(APIView):
                 patient_id=patient_id(hook),
                 subject=str(assessment.id),
             )
-        self.log.answer, self.log.cards, self.log.suppressed = assessment.status, len(shown), len(cards) - len(shown)
+            self.log.answer, self.log.cards = assessment.status, len(shown)
+            self.log.suppressed = len(cards) - len(shown)
+            self._count(200)
         return shown
 
     def _leave_alone(self, hook: HookRequest, service: DecisionService, *, answer: str, cards: list[Card]) -> Response:
@@ -138,11 +140,14 @@ class Call(APIView):
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Every answer to a known EHR is counted, the failed ones too."""
-        if self.log.ehr_id:
-            self.log.service_id, self.log.status = self.kwargs["service_id"][:100], response.status_code
-            self.log.milliseconds = (timezone.now() - self.log.received_at).total_seconds() * 1000
-            self.log.save()
+        if self.log.ehr_id and not self.log.pk:
+            self._count(response.status_code)
         return super().finalize_response(request, response, *args, **kwargs)
+
+    def _count(self, status: int) -> None:
+        self.log.service_id, self.log.status = self.kwargs["service_id"][:100], status
+        self.log.milliseconds = (timezone.now() - self.log.received_at).total_seconds() * 1000
+        self.log.save()
 
 
 class FeedbackDoor(APIView):

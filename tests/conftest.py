@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -13,9 +14,11 @@ from django.core.cache import cache
 from django.db import connection
 from pytest_django import DjangoDbBlocker, Settings
 from pytest_django.live_server_helper import LiveServer
+from redis import Redis
 
+from cds import doorbell
 from cds.append_only import unguard
-from cds.models import Ehr
+from cds.models import Assessment, Ehr
 from config.celery import start_embedded_worker, worker_answers
 from config.demo import connect_demo_ehr
 from smartapp.demo_ehr.store import chart_store
@@ -56,10 +59,20 @@ def _test_database() -> str:
     return parts._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
 
 
+def forget() -> None:
+    """What earlier tests cached. In Redis only Django's keys: `clear()` would flush the queue and the heartbeat, too."""
+    if not os.environ.get("REDIS_URL"):
+        cache.clear()
+        return
+    server = Redis.from_url(os.environ["REDIS_URL"])
+    for key in server.scan_iter(":1:*"):
+        server.delete(key)
+
+
 @pytest.fixture
 def ehr(db: None, settings: Settings) -> Ehr:
     """The demo hospital, registered, every service live."""
-    cache.clear()
+    forget()
     chart_store().reset()
     return connect_demo_ehr()
 
@@ -79,3 +92,14 @@ def site(live_server: LiveServer, worker: None, settings: Settings, transactiona
 def hospital(site: str, ehr: Ehr) -> Ehr:
     """The demo hospital at the live server's address."""
     return ehr
+
+
+def finished(assessment: Assessment) -> Assessment:
+    """Wait for the worker: a test must not empty the tables under its hands."""
+    deadline = time.monotonic() + WORKER_SECONDS
+    while assessment.status in {Assessment.Status.QUEUED, Assessment.Status.RUNNING}:
+        assert time.monotonic() < deadline, "nobody finished the assessment"
+        with doorbell.listening(str(assessment.id)) as bell:
+            bell.wait(0.1)
+        assessment.refresh_from_db()
+    return assessment

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
 from joserfc.jwk import ECKey, RSAKey
 from pytest_django.live_server_helper import LiveServer
 
 from cds.models import Ehr, EnabledService
 from cds.registry import all_services
 from smartapp.demo_ehr.cast import read_cast
+from tests.conftest import forget
 from tests.counterparts.hospital import PICKED, SCOPES, Hospital
 
 HERE = Path(__file__).parent
@@ -108,7 +108,7 @@ def _address(process: subprocess.Popen[str], told: Mapping[str, object]) -> str:
 @pytest.fixture
 def elsewhere(counterparts: Hospital, site: str, db: None) -> Ehr:
     """The hospital of published parts as a connected EHR, every service live."""
-    cache.clear()
+    forget()
     ehr = Ehr.objects.create(
         name="A hospital of published parts",
         fhir_base=f"{counterparts.url}/fhir",

@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from django.core.cache import cache
 from django.test import Client
 
 from cds.models import Ehr
 from smartapp.demo_ehr.context import launch_token
+from tests.conftest import forget
 from tests.smartapp.stranger import Hospital
 
 
@@ -58,7 +58,7 @@ def browser(hospital: Ehr) -> Browser:
 @pytest.fixture
 def stranger() -> Iterator[Hospital]:
     """A hospital on the network that nobody has registered."""
-    cache.clear()
+    forget()
     with Hospital() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
