@@ -34,9 +34,11 @@ def _work() -> None:
 
 
 def worker_answers(within_seconds: float) -> bool:
-    """Ask until a worker process answers: a ping that is sent before it listens is lost."""
+    """Ask until a worker process answers (a ping that is sent before it listens is lost) and has loaded its models."""
+    from cds.doorbell import worker_alive
+
     deadline = time.monotonic() + within_seconds
     while time.monotonic() < deadline:
-        if app.control.ping(timeout=1.0, limit=1):
+        if app.control.ping(timeout=1.0, limit=1) and worker_alive():
             return True
     return False
