@@ -4,8 +4,8 @@ CdsError
 ├── BadInput            400  what was sent cannot be used as it stands
 ├── Refused             401  the caller is not who may ask
 ├── UnknownService      404
-├── Gone                410  it was deleted after its retention time
 ├── MergedPatient       409  this record counts no more: the patient has another one
+├── Gone                410  it was deleted after its retention time
 ├── MissingData         412  required data could not be had (CDS Hooks 2.0.1, "Prefetch Template")
 │   └── ProtectedData        part of it carries a security label that keeps it out
 ├── TooLarge            413
