@@ -67,8 +67,22 @@ def test_the_clinician_sees_the_card_and_why_and_saves(page: Page) -> None:
     expect(app.get_by_text(re.compile(r"^Saved")).first).to_be_visible()
     expect(app.get_by_role("button", name="Save to chart")).to_have_count(0)
     keep(page, f"chart-{page.viewport_size['width'] if page.viewport_size else ''}")
-    page.get_by_text("Reload results").click()
+    page.get_by_text("Reload results").press("Enter")
     expect(page.get_by_text(re.compile("17.6 ?%")).first).to_be_visible()
+
+
+def test_a_prescription_is_warned_about_before_it_is_signed(page: Page) -> None:
+    open_chart(page, "dara")
+    page.get_by_role("button", name="Prescribe metformin").click()
+    expect(page.get_by_text("Not signed yet")).to_be_visible()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.get_by_role("button", name="Sign anyway")).to_be_visible()
+    expect(page.get_by_role("heading", name="Taking metformin with eGFR 38")).to_be_visible()
+    app = open_app(page)
+    expect(app.get_by_role("heading", name="Metformin and kidney function")).to_be_visible()
+    keep(page, f"prescription-{page.viewport_size['width'] if page.viewport_size else ''}")
+    page.get_by_role("button", name="Sign anyway").press("Enter")
+    expect(page.get_by_text("is in the chart")).to_be_visible()
 
 
 def test_two_patients_in_two_tabs_do_not_mix(browser: Browser) -> None:
@@ -87,7 +101,7 @@ def test_two_patients_in_two_tabs_do_not_mix(browser: Browser) -> None:
 def test_every_page_is_accessible_and_fits_400_pixels(browser: Browser, patient: str) -> None:
     page = browser.new_page(viewport={"width": 400, "height": 800})
     page.goto(f"{settings.DEMO_EHR_URL}/chart/{patient}/launch")
-    expect(page.get_by_text("About this answer")).to_be_visible()
+    expect(page.get_by_text("About this answer").first).to_be_visible()
     keep(page, f"{patient}-400")
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
