@@ -13,6 +13,7 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """The roles need every app's permissions, so they are made after the last app that has tables."""
+        from config import checks  # noqa: F401 -- registers
         from config.roles import make_roles
 
         last = [app for app in apps.get_app_configs() if app.models_module is not None][-1]

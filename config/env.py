@@ -39,6 +39,21 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def pairs(name: str) -> dict[str, str]:
+    """A list of `left=right`, separated by commas."""
+    found = [word.partition("=") for word in words(name)]
+    if wrong := [left for left, sign, right in found if not (sign and left.strip() and right.strip())]:
+        raise ImproperlyConfigured(f"{name}: {', '.join(wrong)} stands without its other half")
+    return {left.strip(): right.strip() for left, _, right in found}
+
+
+def given(name: str) -> str:
+    """The variable, or the file that `NAME_FILE` names, or nothing."""
+    if path := text(f"{name}_FILE"):
+        return Path(path).read_text().strip()
+    return text(name)
+
+
 def secret(name: str, *, kept_in: Path) -> str:
     """The variable, or the file that `NAME_FILE` names, or one made once and kept (embedded mode)."""
     if value := text(name):

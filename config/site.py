@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from config import overview
@@ -26,3 +27,7 @@ class Site(AdminSite):
         if request.user.has_perms(["cds.view_writeback", "cds.view_assessment", "cds.view_feedback"]):
             shown |= {"waiting": overview.waiting()}
         return super().index(request, shown | (extra_context or {}))
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        shown = {"oidc": bool(settings.ADMIN_OIDC_ISSUER)}
+        return super().login(request, shown | (extra_context or {}))

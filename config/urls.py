@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("hooks.urls")),
     path("", include("smartapp.urls")),
+    path("admin/oidc/", include("config.sign_in_urls")),
     path("admin/", admin.site.urls),
 ]
 if settings.DEMO_EHR:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -34,6 +35,12 @@ EhrAdmin = admin.ModelAdmin[Ehr]
 def actor(request: HttpRequest, ehr: Ehr) -> str:
     """An administrator, as the audit names people."""
     return ehr.pseudonym(f"admin|{request.user.pk}")
+
+
+def name_of(request: HttpRequest) -> str:
+    """For people: the full name where the sign-in told it."""
+    user = cast("User", request.user)  # the admin lets nobody else in
+    return user.get_full_name() or user.get_username()
 
 
 def audit_change(request: HttpRequest, ehr: Ehr, message: Any) -> None:
@@ -107,7 +114,7 @@ def stop(model_admin: EhrAdmin, request: HttpRequest, ehr_id: int) -> HttpRespon
         stopped = switch_off(
             ehr,
             form.cleaned_data["services"],
-            by=request.user.get_full_name() or request.user.get_username(),
+            by=name_of(request),
             actor=actor(request, ehr),
             reason=form.cleaned_data["reason"],
         )

@@ -1,0 +1,130 @@
+"""Administrators sign in at the hospital's OpenID provider, which says their role; one sealed account is left for emergencies."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import Any
+
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.django_client import DjangoIntegration, DjangoOAuth2App
+from django.conf import settings
+from django.contrib.auth import login
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import Group, User
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.dispatch import receiver
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from joserfc.errors import JoseError
+from requests import RequestException
+
+from cds import audit
+from config.roles import ROLES
+
+logger = logging.getLogger(__name__)
+
+EMERGENCY = "emergency"  # the sealed account's name
+_TIMEOUT_SECONDS = 5
+_FAILURES = (
+    AuthlibBaseError,
+    JoseError,
+    RequestException,
+    ValueError,
+    RuntimeError,
+)  # RuntimeError: no end point named
+
+
+class Password(ModelBackend):
+    """Where there is an OpenID provider, a password opens the sealed account and no other."""
+
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **options: Any
+    ) -> Any:
+        if settings.ADMIN_OIDC_ISSUER and username != EMERGENCY:
+            return None
+        return super().authenticate(request, username=username, password=password, **options)
+
+
+def begin(request: HttpRequest) -> HttpResponse:
+    """To the provider: authorization code with PKCE, state and nonce."""
+    try:
+        answer: HttpResponse = _provider().authorize_redirect(request, settings.BASE_URL + reverse("oidc-callback"))
+    except _FAILURES as error:
+        return _refuse(request, type(error).__name__)
+    return answer
+
+
+def finish(request: HttpRequest) -> HttpResponse:
+    """Back again: the id_token says who it is and what they are there."""
+    try:
+        claims = _provider().authorize_access_token(request).get("userinfo") or {}
+    except _FAILURES as error:
+        return _refuse(request, type(error).__name__)
+    roles = _roles(claims)
+    if not claims.get("sub") or not roles:
+        return _refuse(request, "no role" if claims.get("sub") else "no id_token")
+    user = _user(claims, roles)
+    if not user.is_active:
+        return _refuse(request, "the account is switched off here")
+    login(request, user, backend="config.sign_in.Password")
+    return redirect("admin:index")
+
+
+def _provider() -> Any:
+    """Made for each request, so that the provider's keys and addresses are as fresh as its answer."""
+    if not settings.ADMIN_OIDC_ISSUER:
+        raise Http404("no OpenID provider is configured")
+    return DjangoOAuth2App(
+        DjangoIntegration("admin"),
+        name="admin",
+        client_id=settings.ADMIN_OIDC_CLIENT_ID,
+        client_secret=settings.ADMIN_OIDC_CLIENT_SECRET or None,
+        server_metadata_url=f"{settings.ADMIN_OIDC_ISSUER}/.well-known/openid-configuration",
+        client_kwargs={
+            "scope": "openid profile",
+            "code_challenge_method": "S256",
+            "default_timeout": _TIMEOUT_SECONDS,
+            "token_endpoint_auth_method": "client_secret_basic" if settings.ADMIN_OIDC_CLIENT_SECRET else "none",
+        },
+    )
+
+
+def _roles(claims: dict[str, Any]) -> list[str]:
+    said = claims.get(settings.ADMIN_OIDC_CLAIM) or []
+    theirs = said if isinstance(said, list) else [said]
+    return [ours for left, ours in settings.ADMIN_OIDC_ROLES.items() if left in theirs and ours in ROLES]
+
+
+def _user(claims: dict[str, Any], roles: list[str]) -> User:
+    """Known by issuer and `sub`, which are never given to somebody else; the roles are those of today."""
+    who = hashlib.sha256(f"{settings.ADMIN_OIDC_ISSUER}|{claims['sub']}".encode()).hexdigest()
+    user, new = User.objects.get_or_create(username=f"oidc:{who}")
+    if new:
+        user.set_unusable_password()
+    user.is_staff, user.is_superuser = True, False
+    user.first_name = str(claims.get("name") or claims.get("preferred_username") or "")[:150]
+    user.save()
+    user.groups.set(Group.objects.filter(name__in=roles))
+    return user
+
+
+def _refuse(request: HttpRequest, reason: str) -> HttpResponse:
+    """The reason is for the log and the audit; the person learns whom to ask."""
+    logger.warning("an administrator's sign-in was refused: %s", reason)
+    audit.record("sign-in-refused", actor=audit.US, reason=reason)
+    return render(request, "admin/refused.html", status=403)
+
+
+@receiver(user_logged_in)
+def _signed_in(user: User, **_: Any) -> None:
+    emergency = user.get_username() == EMERGENCY
+    if emergency:
+        logger.warning("the sealed account was opened")
+    audit.record("emergency-sign-in" if emergency else "sign-in", actor=f"admin {user.pk}")
+
+
+@receiver(user_login_failed)
+def _failed(**_: Any) -> None:
+    audit.record("sign-in-refused", actor=audit.US, reason="password")
