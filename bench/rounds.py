@@ -140,7 +140,7 @@ def wait_until_settled() -> None:
     """The next cell must not pay for this one's queue."""
     from cds.models import Assessment
 
-    unfinished = Assessment.objects.filter(status__in=[Assessment.Status.QUEUED, Assessment.Status.RUNNING])
+    unfinished = Assessment.objects.filter(status=Assessment.Status.QUEUED)
     deadline = time.monotonic() + _DRAIN_SECONDS
     while unfinished.exists():
         if time.monotonic() > deadline:

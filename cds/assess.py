@@ -18,17 +18,14 @@ logger = logging.getLogger(__name__)
 
 LOST_AFTER = timedelta(seconds=15)
 EXPIRED_AFTER = timedelta(hours=24)
-_UNFINISHED = (Assessment.Status.QUEUED, Assessment.Status.RUNNING)
 
 
 def assess(assessment_id: str) -> None:
     """Score it once. A second message, or one that comes after it was done, changes nothing."""
-    started = Assessment.objects.filter(pk=assessment_id, status__in=_UNFINISHED).update(
-        status=Assessment.Status.RUNNING
-    )
-    if not started:
+    queued = Assessment.objects.filter(pk=assessment_id, status=Assessment.Status.QUEUED)
+    assessment = queued.select_related("ehr").first()
+    if assessment is None:
         return
-    assessment = Assessment.objects.select_related("ehr").get(pk=assessment_id)
     try:
         outcome = answer(assessment)
     except Exception as error:  # the outermost edge of the work: whatever a plug-in raises becomes a visible failure
@@ -46,22 +43,24 @@ def answer(assessment: Assessment) -> Outcome:
 
 
 def lost() -> list[str]:
-    """The ids of assessments that nobody works on any more, marked as queued just now; too old ones expire."""
+    """The ids of assessments that nobody has finished in time, marked as queued just now; too old ones expire."""
     now = timezone.now()
-    stale = Assessment.objects.filter(status__in=_UNFINISHED, queued_at__lt=now - LOST_AFTER)
+    stale = Assessment.objects.filter(status=Assessment.Status.QUEUED, queued_at__lt=now - LOST_AFTER)
     expired = stale.filter(created_at__lt=now - EXPIRED_AFTER).update(status=Assessment.Status.EXPIRED, finished_at=now)
     if expired:
         logger.error("%d assessments were never answered and have expired", expired)
         audit.record("expire", actor=audit.US, assessments=expired)
     ids = [str(pk) for pk in stale.values_list("pk", flat=True)[:500]]
-    Assessment.objects.filter(pk__in=ids).update(status=Assessment.Status.QUEUED, queued_at=now)
+    Assessment.objects.filter(pk__in=ids).update(queued_at=now)
     return ids
 
 
 def _finish(assessment: Assessment, *, status: str, **fields: object) -> None:
-    """The answer and its line in the audit trail: both or none."""
+    """The answer and its line in the audit trail: both or none, and once if two workers had the same message."""
+    queued = Assessment.objects.filter(pk=assessment.pk, status=Assessment.Status.QUEUED)
     with transaction.atomic():
-        Assessment.objects.filter(pk=assessment.pk).update(status=status, finished_at=timezone.now(), **fields)
+        if not queued.update(status=status, finished_at=timezone.now(), **fields):
+            return
         audit.record(
             "predict",
             actor=audit.US,

@@ -208,7 +208,6 @@ class Assessment(models.Model):
 
     class Status(models.TextChoices):
         QUEUED = "queued"
-        RUNNING = "running"
         DONE = "done"
         FAILED = "failed"
         EXPIRED = "expired"
@@ -239,7 +238,7 @@ class Assessment(models.Model):
             models.Index(
                 fields=["queued_at"],
                 name="unfinished_assessments",
-                condition=models.Q(status__in=["queued", "running"]),
+                condition=models.Q(status="queued"),
             )
         ]
 

@@ -15,8 +15,6 @@ from cds import audit
 from cds.models import Assessment, Ehr, OptOut
 from cds.retention import forget
 
-_UNFINISHED = (Assessment.Status.QUEUED, Assessment.Status.RUNNING)
-
 
 def opt_out(ehr: Ehr, patient_id: str, *, actor: str) -> bool:
     """Was it news? Only a keyed hash of the id is kept."""
@@ -24,7 +22,8 @@ def opt_out(ehr: Ehr, patient_id: str, *, actor: str) -> bool:
     with transaction.atomic():
         _, created = OptOut.objects.get_or_create(ehr=ehr, patient_key=key)
         assessments = Assessment.objects.filter(ehr=ehr, patient_key=key)
-        assessments.filter(status__in=_UNFINISHED).update(status=Assessment.Status.EXPIRED, finished_at=timezone.now())
+        queued = assessments.filter(status=Assessment.Status.QUEUED)
+        queued.update(status=Assessment.Status.EXPIRED, finished_at=timezone.now())
         # Under no fingerprint they are found again, should the patient say yes today with the same facts.
         assessments.update(fingerprint=Cast("pk", CharField()))
         if created:

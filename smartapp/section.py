@@ -28,8 +28,6 @@ from smartapp.models import SmartSession
 from smartapp.why import Why, in_words, why
 from smartapp.words import Frequency, day, measured, number, unit
 
-_UNFINISHED = {Assessment.Status.QUEUED, Assessment.Status.RUNNING}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
@@ -76,7 +74,7 @@ class Section:
             return "unanswered"
         if self.outcome is not None:
             return "answered"
-        return "pending" if self.assessment.status in _UNFINISHED else "unanswered"
+        return "pending" if self.assessment.status == Assessment.Status.QUEUED else "unanswered"
 
     @cached_property
     def outcome(self) -> Outcome | None:
