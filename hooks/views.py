@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.request import Request
@@ -31,6 +32,8 @@ from hooks.parsers import Body, body
 from hooks.requests import HookRequest, encounter_id, orders, parse, patient_id, selections, user
 from hooks.responses import cards_as_json, services_as_json
 from hooks.trust import Caller, caller
+
+logger = logging.getLogger(__name__)
 
 Stage = EnabledService.Stage
 
@@ -139,9 +142,12 @@ class Call(APIView):
         return Response(cards_as_json(cards, service=service, ehr=ehr, assessment=None))
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Every answer to a known EHR is counted, the failed ones too."""
+        """Every answer to a known EHR is counted, the failed ones too, as long as there is a database to count in."""
         if self.log.ehr_id and not self.log.pk:
-            self._count(response.status_code)
+            try:
+                self._count(response.status_code)
+            except DatabaseError as error:
+                logger.error("a hook answered with %s is not counted: %s", response.status_code, type(error).__name__)
         return super().finalize_response(request, response, *args, **kwargs)
 
     def _count(self, status: int) -> None:

@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from cds import doorbell
-from cds.models import Ehr
+from cds.models import AuditEntry, Ehr
 from hooks import memory
 from hooks.models import UsedToken
 from smartapp.demo_ehr import hooks as emr
@@ -94,3 +94,16 @@ def test_nobody_is_waited_for_when_the_queue_does_not_answer(settings: Any, no_r
             assert not bell.wait(30)
     finally:
         doorbell._redis.cache_clear()
+
+
+def test_a_database_that_goes_away_in_the_middle_of_a_call_is_a_503(hospital: Ehr) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE hooks_hookcall RENAME TO hooks_hookcall_away")
+    try:
+        answer = call("ada")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE hooks_hookcall_away RENAME TO hooks_hookcall")
+    assert answer.status_code == 503
+    assert answer.json()["resourceType"] == "OperationOutcome"
+    assert not AuditEntry.objects.filter(action="hook").exists()
