@@ -25,6 +25,7 @@ def connect_demo_ehr() -> Ehr:
             "frame_ancestors": f"{parts.scheme}://{parts.netloc}",
             "mrn_system": "urn:oid:2.16.840.1.113883.19.5.99.1",
             "private_network": True,
+            "standalone": True,
         },
     )
     for service in all_services():

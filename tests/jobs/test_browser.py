@@ -23,7 +23,12 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is n
 @pytest.fixture
 def browser(hospital: Ehr) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--test-third-party-cookie-phaseout"]
+        flags = [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--test-third-party-cookie-phaseout",
+        ]
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield chromium
         chromium.close()
@@ -83,6 +88,19 @@ def test_a_prescription_is_warned_about_before_it_is_signed(page: Page) -> None:
     keep(page, f"prescription-{page.viewport_size['width'] if page.viewport_size else ''}")
     page.get_by_role("button", name="Sign anyway").press("Enter")
     expect(page.get_by_text("is in the chart")).to_be_visible()
+
+
+def test_the_clinician_reports_a_wrong_answer_and_closes(page: Page) -> None:
+    open_chart(page, "dara")
+    page.get_by_role("link", name="Open Bedside").click()
+    app = page.frame_locator("iframe")
+    check = app.get_by_role("article", name="Diabetes that nobody has found yet")
+    check.get_by_text("This looks wrong").press("Enter")
+    check.get_by_label("Something that matters was not considered").press("Space")
+    check.get_by_role("button", name="Report").press("Enter")
+    expect(check.get_by_text("Reported")).to_be_visible()
+    app.get_by_role("button", name="Close Bedside").press("Enter")
+    expect(app.get_by_text("was handed back")).to_be_visible()
 
 
 def test_two_patients_in_two_tabs_do_not_mix(browser: Browser) -> None:
