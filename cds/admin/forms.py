@@ -8,6 +8,8 @@ from django import forms
 from django.db import models
 
 from cds import registry
+from cds.errors import FhirError
+from cds.http import origin
 from cds.models import Ehr, EnabledService
 from cds.presets import BY_KEY, PRESETS
 
@@ -85,7 +87,14 @@ class AddressForm(forms.Form):
     )
 
     def clean_fhir_base(self) -> str:
-        return str(self.cleaned_data["fhir_base"]).rstrip("/")
+        base = str(self.cleaned_data["fhir_base"]).rstrip("/")
+        try:
+            asked = origin(base)
+        except FhirError as error:
+            raise forms.ValidationError("Not an address: its port is no number up to 65535.") from error
+        if not asked.startswith(("https://", "http://")):
+            raise forms.ValidationError("An address that begins with https://.")
+        return base
 
     def suggestions(self) -> dict[str, Any]:
         """What the vendor's preset knows, for the second form."""

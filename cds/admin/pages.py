@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from cds import audit, registry
 from cds.admin.forms import AddressForm, ConnectForm, SwitchOffForm
+from cds.http import origin
 from cds.models import Ehr, EnabledService
 from cds.onboarding import Survey, look, try_connection
 from cds.outlook import client_kind, outlook
@@ -58,7 +59,9 @@ def connect(model_admin: EhrAdmin, request: HttpRequest) -> HttpResponse:
     address = AddressForm(request.POST or None)
     shown: dict[str, Any] = {"address": address}
     if address.is_valid():
-        survey = look(_unsaved(address))
+        unsaved = _unsaved(address)
+        audit.record("look", actor=f"admin {request.user.pk}", subject=origin(unsaved.fhir_base)[:100])
+        survey = look(unsaved)
         told = {"login_origins": " ".join(survey.other_origins()), "client_kind": client_kind(survey.smart)}
         form = ConnectForm(initial=address.suggestions() | told)
         shown |= _found(survey) | {"form": form, "notes": BY_KEY[address.cleaned_data["preset"]].notes}
@@ -89,6 +92,7 @@ def connection(model_admin: EhrAdmin, request: HttpRequest, ehr_id: int) -> Http
     if request.method == "POST":
         if not model_admin.has_change_permission(request, ehr):
             raise PermissionDenied
+        audit.record("test-connection", actor=actor(request, ehr), ehr=ehr)
         shown = _found(try_connection(ehr))
     shown |= {"may_test": model_admin.has_change_permission(request, ehr)}
     return _page(

@@ -139,6 +139,14 @@ def test_the_fhir_base_is_enough_to_see_what_will_work(administrator: Client, ho
     assert "Every step went well" in page
     assert "Writing RiskAssessment" in page
     assert "private_key_jwt" in page
+    assert AuditEntry.objects.get(action="look").subject in hospital.fhir_base
+
+
+def test_an_address_that_is_none_is_refused_before_anything_is_asked(administrator: Client, db: None) -> None:
+    for base in ("file:///etc/passwd", "nonsense", "https://e.org:99999/fhir", "https://user:word@e.org:x/"):
+        page = found_at(administrator, base)
+        assert "What will and won" not in page
+    assert not AuditEntry.objects.filter(action="look").exists()
 
 
 def test_the_addresses_to_hand_over_are_ours(administrator: Client, hospital: Ehr, settings: Settings) -> None:
