@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from celery import Celery
+from celery.beat import Scheduler, Service
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -31,6 +32,12 @@ def _work() -> None:
     pick_up_lost()
     alone: dict[str, Any] = {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
     app.WorkController(pool="solo", concurrency=1, **alone).start()
+
+
+def start_embedded_beat() -> None:
+    """The schedule (lost assessments, sealing, retention) in a thread of this process, where there is no beat beside it."""
+    beat = Service(app, scheduler_cls=Scheduler)
+    threading.Thread(target=beat.start, name="embedded-beat", daemon=True).start()
 
 
 def worker_answers(within_seconds: float) -> bool:

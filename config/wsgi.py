@@ -12,7 +12,8 @@ application = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402 -- Django must be set up first
 
-from config.celery import start_embedded_worker  # noqa: E402
+from config.celery import start_embedded_beat, start_embedded_worker  # noqa: E402
 
 if settings.EMBEDDED:
     start_embedded_worker()
+    start_embedded_beat()

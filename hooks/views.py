@@ -127,6 +127,9 @@ class Call(APIView):
                 ehr=ehr,
                 patient_id=patient_id(hook),
                 subject=str(assessment.id),
+                service=assessment.service_id,
+                hook=hook.hook,
+                cards=len(shown),
             )
             self.log.answer, self.log.cards = assessment.status, len(shown)
             self.log.suppressed = len(cards) - len(shown)

@@ -11,6 +11,7 @@ from functools import wraps
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from cds import audit
 from cds.errors import CdsError, FhirRefused, MergedPatient
 from cds.models import Ehr
 from smartapp.frames import in_frame_of
@@ -195,5 +196,8 @@ def stops_plainly(view: View) -> View:
 
 def stop_page(request: HttpRequest, stop: Stopped) -> HttpResponse:
     words = stop.reason.value
+    audit.record(
+        "refusal", actor="unknown", ehr=stop.ehr, subject="launch", status=words.status, reason=stop.reason.name
+    )
     response = render(request, "smartapp/stopped.html", {"words": words, "again": stop.again}, status=words.status)
     return in_frame_of(stop.ehr, response)

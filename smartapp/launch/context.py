@@ -43,7 +43,10 @@ def named_by_card(answer: TokenResponse, ehr: Ehr, patient_id: str) -> Assessmen
     named = _OUR_APP_CONTEXT.fullmatch(text)
     if named is None:
         return None
-    return Assessment.objects.filter(pk=named[1], ehr=ehr, patient_key=ehr.pseudonym(patient_id)).first()
+    whole = Assessment.objects.filter(
+        ehr=ehr, snapshot__isnull=False
+    )  # its facts may have gone with their retention time
+    return whole.filter(pk=named[1], patient_key=ehr.pseudonym(patient_id)).first()
 
 
 def within_base(fhir_user: str, ehr: Ehr) -> str:

@@ -62,7 +62,9 @@ def test_gzipped_bulk_data_gives_the_same(bundle: Path, tmp_path: Path, capsys: 
     assert assess(folder, capsys=capsys) == assess(bundle, capsys=capsys)
 
 
-def test_urn_uuid_references_inside_a_bundle_find_their_patient(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_urn_uuid_references_inside_a_bundle_find_their_patient(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     urn = "urn:uuid:6f0d0a58-6d0f-4a3e-9b0e-0f9c2b9f3c11"
     patient = {"resourceType": "Patient", "id": "p", "birthDate": "1960-01-01", "gender": "male"}
     diabetes = {
