@@ -29,6 +29,9 @@ UNIT_ALIASES: Mapping[str, str] = {
     "mmHg": "mm[Hg]",
     "mm Hg": "mm[Hg]",
     "percent": "%",
+    "% of total Hgb": "%",
+    "% of total hemoglobin": "%",
+    "%{HemoglobinA1C}": "%",
     "kg/m^2": "kg/m2",
     "kg/m²": "kg/m2",
     "lb": "[lb_av]",
@@ -75,6 +78,7 @@ HBA1C = Analyte(
     plausible=(3, 20),
     units={"mmol/mol": (1 / 10.929, 2.15)},  # IFCC-NGSP master equation
     decimals=1,
+    limits=True,
 )
 GLUCOSE = Analyte(
     key="glucose",
@@ -83,6 +87,7 @@ GLUCOSE = Analyte(
     unit="mg/dL",
     plausible=(20, 1500),
     units=_GLUCOSE,
+    limits=True,
 )
 FASTING_GLUCOSE = Analyte(
     key="fasting_glucose",
@@ -91,6 +96,7 @@ FASTING_GLUCOSE = Analyte(
     unit="mg/dL",
     plausible=(20, 1500),
     units=_GLUCOSE,
+    limits=True,
 )
 BLOOD_GLUCOSE = Analyte(
     key="blood_glucose",

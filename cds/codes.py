@@ -28,6 +28,23 @@ class Code(NamedTuple):
     code: str
 
 
+# HL7 OIDs of the same systems, as CDA-minded servers send them.
+_SAME_SYSTEM = {
+    "urn:oid:2.16.840.1.113883.6.1": LOINC,
+    "urn:oid:2.16.840.1.113883.6.96": SNOMED,
+    "urn:oid:2.16.840.1.113883.6.90": ICD10CM,
+    "urn:oid:2.16.840.1.113883.6.3": ICD10WHO,
+    "urn:oid:2.16.840.1.113883.6.103": ICD9CM,
+    "urn:oid:2.16.840.1.113883.6.88": RXNORM,
+    "http://hl7.org/fhir/v3/ActCode": ACT_CODE,  # STU3
+}
+
+
+def code_of(system: str, code: str) -> Code:
+    """The code under the name that its system has in FHIR R4."""
+    return Code(_SAME_SYSTEM.get(system, system), code)
+
+
 def loinc(*codes: str) -> frozenset[Code]:
     return frozenset(Code(LOINC, code) for code in codes)
 

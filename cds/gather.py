@@ -15,7 +15,7 @@ from cds.context import PatientContext
 from cds.errors import BadInput, FhirError, FhirInvalid, FhirRefused, MergedPatient, MissingData, ProtectedData
 from cds.facts import Diagnosis, Drug, Issue, Observed, Order, Person, Stay, Treatment
 from cds.fhir.client import FhirServer
-from cds.fhir.read import Reader, Reading
+from cds.fhir.read import UNREADABLE, Reader, Reading
 from cds.labels import PROTECTED, kept_out
 from cds.needs import Need
 from cds.service import DecisionService
@@ -43,7 +43,7 @@ def gather(
     readings = _from_prefetch(service.needs, prefetch or {}, reader)
     if client is not None:
         unanswered = [need for need in service.needs if need.key not in readings or readings[need.key].failed]
-        open_needs = [need for need in unanswered if client.opens(need.resource)]
+        open_needs = [need for need in unanswered if client.opens(need)]
         readings |= fetch(open_needs, client=client, reader=reader)
         for need in service.needs:
             _follow(need, readings.get(need.key), client=client, reader=reader)
@@ -97,7 +97,7 @@ def _batch(needs: list[Need], *, client: FhirServer, reader: Reader) -> dict[str
     response = client.post_json("", {"resourceType": "Bundle", "type": "batch", "entry": entries})
     try:
         answers = msgspec.json.decode(response.content, type=_BatchAnswer).entry
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise FhirInvalid("the answer to a batch is not a Bundle", url=client.base_uri) from error
     if len(answers) != len(needs):
         raise FhirInvalid("a batch was answered with another number of entries", url=client.base_uri)

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from cds.errors import BadInput
+from cds.fhir.read import UNREADABLE
 from cds.service import DecisionService
 from hooks.library import HOOKS, Field
 
@@ -57,7 +58,7 @@ def parse(body: bytes, service: DecisionService) -> HookRequest:
     except msgspec.ValidationError as error:
         place = str(error).rpartition(" - at ")[2]
         raise BadInput(f"the request has the wrong shape at {place}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise BadInput("the request is not JSON") from error
     if request.hook not in service.hooks:
         hooks = " and ".join(service.hooks)
@@ -106,7 +107,9 @@ def orders(request: HookRequest) -> msgspec.Raw | None:
 
 
 def selections(request: HookRequest) -> tuple[str, ...]:
-    """context.selections of order-select: references to the drafts that were chosen just now."""
+    """context.selections of order-select, references to the drafts that were chosen just now; other hooks have none."""
+    if not any(field.name == "selections" for field in HOOKS[request.hook].fields):
+        return ()
     raw = (request.context or {}).get("selections")
     return tuple(_decoded(raw, "selections", list[str])) if raw is not None else ()
 
@@ -119,5 +122,5 @@ def _text(request: HookRequest, name: str) -> str:
 def _decoded(raw: msgspec.Raw, name: str, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise BadInput(f"context.{name} has the wrong shape") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from typing import Any, cast
 
 from django.conf import settings
@@ -80,7 +81,10 @@ class Call(APIView):
         here = enabled(self.log.ehr, service)
         at = here.stage
         self.log.hook = hook.hook
-        self.log.hook_instance, self.log.prefetched = hook.hook_instance[:64], len(hook.prefetch or {})
+        self.log.hook_instance, self.log.prefetched = (
+            hook.hook_instance.replace("\0", "")[:64],
+            len(hook.prefetch or {}),
+        )
         if at == Stage.OFF:
             self.log.answer = "off"
             return Response({"cards": []})
@@ -92,7 +96,9 @@ class Call(APIView):
             cards = [restricted()] if at == Stage.LIVE else []
             return self._leave_alone(hook, service, answer="restricted", cards=cards)
         wait = settings.HOOK_WAIT_SECONDS if at == Stage.LIVE else 0
-        assessment = decide(service=service, here=here, context=context, wait=wait, asker=hook.hook_instance)
+        assessment = decide(
+            service=service, here=here, context=context, wait=wait, asker=hook.hook_instance or str(uuid.uuid4())
+        )
         cards = self._keep(hook, assessment, present(assessment, context) if at == Stage.LIVE else [], here=here)
         return Response(cards_as_json(cards, service=service, ehr=self.log.ehr, assessment=assessment))
 
@@ -173,7 +179,7 @@ class FeedbackDoor(APIView):
 def _viewer(ehr: Ehr, hook: HookRequest) -> Viewer:
     """A call without a user (order-dispatch has none) is nobody's: no card of it counts as seen."""
     user_key = ehr.pseudonym(user(hook)) if user(hook) else ""
-    return Viewer(user_key=user_key, hook_instance=hook.hook_instance[:64])
+    return Viewer(user_key=user_key, hook_instance=hook.hook_instance.replace("\0", "")[:64])
 
 
 def _client(ehr: Ehr, hook: HookRequest) -> FhirServer | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from cds.errors import BadInput
+from cds.fhir.read import ABSENT, UNREADABLE
 from cds.fhir.shapes import RawBundle, Reference, Shape
 
 _ENDINGS = (".json", ".ndjson")
@@ -40,7 +41,7 @@ def charts(paths: Iterable[Path]) -> Iterator[Chart]:
     patients: dict[str, Chart] = {}
     owned: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
     for raw, full_url in (found for path in paths for file in _files(path) for found in _read(file)):
-        head = _owned.decode(raw)
+        head = _head(raw)
         if head.resource_type == "Patient" and head.id:
             patients[head.id] = Chart(
                 id=head.id, names={f"Patient/{head.id}", full_url or ""}, resources={"Patient": [raw]}
@@ -54,6 +55,13 @@ def charts(paths: Iterable[Path]) -> Iterator[Chart]:
         for kind, raw in resources if chart else ():
             chart.resources.setdefault(kind, []).append(raw)  # type: ignore[union-attr]
     yield from (patients[key] for key in sorted(patients))
+
+
+def _head(raw: bytes) -> _Owned:
+    try:
+        return _owned.decode(raw)
+    except UNREADABLE as error:
+        raise BadInput("a line or entry is not FHIR JSON; nothing after it was read") from error
 
 
 def _files(path: Path) -> list[Path]:
@@ -75,7 +83,9 @@ def _read(file: Path) -> Iterator[tuple[bytes, str | None]]:
             yield content, None
             return
         yield from (
-            (bytes(e.resource), e.full_url) for e in _bundle.decode(content).entry or () if e.resource is not None
+            (bytes(e.resource), e.full_url)
+            for e in _bundle.decode(content).entry or ()
+            if bytes(e.resource) not in ABSENT
         )
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise BadInput(f"{file.name} is not FHIR JSON") from error

@@ -6,6 +6,7 @@ beyond its plausible limits is missing, not clipped; a mere limit (">60") is use
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
 from functools import lru_cache, partial
@@ -15,7 +16,7 @@ import msgspec
 
 from cds import labels
 from cds.analytes import UNIT_ALIASES, Analyte
-from cds.codes import RACE, UCUM, Code
+from cds.codes import RACE, UCUM, Code, code_of
 from cds.facts import Coded, Diagnosis, Drug, Issue, Observed, Order, Person, Quantity, Stay, Treatment, When
 from cds.fhir import shapes
 from cds.fhir.dates import parse
@@ -25,6 +26,7 @@ Wanted = dict[tuple[str | None, str | None], tuple[Analyte, Code]]
 USABLE = {"final", "amended", "corrected"}
 COMPARATORS = {"<", "<=", ">", ">="}
 ABSENT = {b"", b"null"}
+_WRITTEN = re.compile(r"([<>]=?)?\s*(\d{1,6}(?:\.\d{1,6})?)\s*([a-zA-Z].*)?", re.ASCII)
 UNREADABLE = (
     msgspec.DecodeError,
     UnicodeDecodeError,
@@ -88,14 +90,21 @@ class Reader:
         """One resource or one Bundle. Never raises for content: what cannot be used becomes an issue."""
         reading = Reading()
         read_one = self._reading_of(need)
+        asked_for, other = 0, 0
         for resource in self._resources(need, raw, reading):
             if resource.resource_type == need.resource:
+                asked_for += 1
                 if resource.meta is None or not self._withheld(resource.meta, need):
                     read_one(resource, need, reading)
                 else:
                     reading.withheld = True  # and no word on which entry, or with which label
             elif resource.resource_type == "OperationOutcome":
-                self._outcome(resource, need, reading)  # any other type was included by the search
+                self._outcome(resource, need, reading)
+            else:
+                other += 1  # a search may include other types, but beside what it found, not in its place
+        if other and not asked_for:
+            reading.failed = True
+            reading.issues.append(Issue(need=need.key, reason=f"something else than {need.resource} was sent"))
         return reading
 
     def _withheld(self, meta: shapes.Meta, need: Need) -> bool:
@@ -164,14 +173,15 @@ class Reader:
     def _observation(self, wanted: Wanted, found: shapes.Observation, need: Need, reading: Reading) -> None:
         """The Observation itself, unless it is a mere panel, and each of its components. Code first: most are not asked for."""
         hit = _match(found.code, wanted)
-        if hit is not None and (found.value_quantity is not None or found.component is None):
-            self._measured(found, hit, found.value_quantity, need, reading)
+        quantity = _reported(hit[0], found) if hit is not None else None
+        if hit is not None and (quantity is not None or found.component is None):
+            self._measured(found, hit, quantity, need, reading)
         if found.component is None:
             return
         for part in found.component:
             hit = _match(part.code, wanted)
             if hit is not None:
-                self._measured(found, hit, part.value_quantity, need, reading)
+                self._measured(found, hit, _reported(hit[0], part), need, reading)
 
     def _measured(
         self,
@@ -189,7 +199,12 @@ class Reader:
             reading.dropped += 1
             reason = self._unusable(found) or reason or "no usable date"
             if found.status != "entered-in-error":
-                self.complain(reading, need, f"{analyte.title}: {reason}", found)
+                # The date tells whether it is newer than the one that is used; what was cancelled is no result.
+                dated = when if found.status != "cancelled" else None
+                reason, source = f"{analyte.title}: {reason}", reference_to(found)
+                reading.issues.append(
+                    Issue(need=need.key, reason=reason, source=source, analyte=analyte.key, when=dated)
+                )
             return
         encounter = found.encounter or found.context
         reading.observed.append(
@@ -339,6 +354,22 @@ def _other_date(found: shapes.Observation) -> str | None:
     return found.effective_instant or period.end or period.start or found.issued
 
 
+def _reported(analyte: Analyte, found: shapes.Observation | shapes.Component) -> shapes.QuantityShape | None:
+    """valueQuantity, or the number that stands in valueString: laboratories write limits (">60") as text.
+
+    A text rarely carries a unit. That of the code stands in only where every unit in which the analyte is reported gives
+    the same number (eGFR: always per 1.73 m2); elsewhere it would be a guess.
+    """
+    if found.value_quantity is not None or not found.value_string:
+        return found.value_quantity
+    same_number = all(factor == (1.0, 0.0) for factor in analyte.units.values())
+    written = _WRITTEN.fullmatch(found.value_string.strip()) if analyte.limits and same_number else None
+    if written is None:
+        return None
+    comparator, number, unit = written.groups()
+    return shapes.QuantityShape(value=float(number), comparator=comparator or None, unit=unit or analyte.unit)
+
+
 def _value(analyte: Analyte, found: shapes.QuantityShape | None) -> tuple[tuple[Quantity, Quantity] | None, str]:
     """(canonical, reported), or None and the reason."""
     if found is None or found.value is None:
@@ -363,7 +394,15 @@ def _codes(concept: shapes.Concept | None) -> tuple[frozenset[Code], str]:
     codings = (concept.coding or []) if concept else []
     display = next((coding.display for coding in codings if coding.display), None)
     text = (concept.text if concept else None) or display or ""
-    return frozenset(Code(coding.system, coding.code) for coding in codings if coding.system and coding.code), text
+    return frozenset(code_of(coding.system, coding.code) for coding in codings if coding.system and coding.code), text
+
+
+def _drug_codes(concept: shapes.Concept | None) -> tuple[frozenset[Code], str]:
+    """With every name that the record gives: the text may be a nickname, and the display the drug."""
+    codes, text = _codes(concept)
+    displays = [coding.display for coding in ((concept.coding or []) if concept else []) if coding.display]
+    more = [name for name in dict.fromkeys(displays) if name.lower() not in text.lower()]
+    return codes, f"{text} ({', '.join(more)})" if more else text
 
 
 def _stated_codes(found: shapes.Statement) -> tuple[frozenset[Code], str]:
@@ -372,12 +411,12 @@ def _stated_codes(found: shapes.Statement) -> tuple[frozenset[Code], str]:
         codes = frozenset[Code]().union(*(_codes(kind)[0] for kind in kinds))
         text = next((text for kind in kinds if (text := _codes(kind)[1])), "")
         if found.klass and found.klass.system and found.klass.code:
-            codes |= {Code(found.klass.system, found.klass.code)}
+            codes |= {code_of(found.klass.system, found.klass.code)}
         return codes, text
-    concept = found.code or found.medication_codeable_concept
-    if concept is None and found.medication_reference:
-        concept = _contained(found, found.medication_reference)
-    return _codes(concept)
+    if found.medication_codeable_concept or found.medication_reference:
+        named = found.medication_codeable_concept or _contained(found, found.medication_reference or shapes.Reference())
+        return _drug_codes(named)
+    return _codes(found.code)
 
 
 def _contained(found: shapes.Statement, medication: shapes.Reference) -> shapes.Concept:

@@ -63,11 +63,19 @@ def line(service: DecisionService, chart: Chart, *, model: Model | None, now: An
     try:
         context = assemble(service.needs, readings, patient_id=chart.id, now=now)
     except MissingData as error:
-        return {"patient": chart.id, "outcome": type(error).__name__, "rule": ", ".join(error.keys)}
+        return _none(chart, type(error).__name__, rule=", ".join(error.keys))
     except MergedPatient as error:
-        return {"patient": chart.id, "outcome": type(error).__name__, "rule": ""}
+        return _none(chart, type(error).__name__)
+    if context.patient.restricted:
+        return _none(chart, "Restricted")  # opened one by one and for a reason, never in a batch
     outcome = service.assess(context, model=model, threshold=service.threshold)
     return {"patient": chart.id, **_said(outcome), "cards": [card.summary for card in service.cards(outcome, context)]}
+
+
+def _none(chart: Chart, outcome: str, *, rule: str = "") -> dict[str, Any]:
+    """An answer that is none, with every member that an answer has."""
+    empty: dict[str, Any] = {"probability": None, "factors": [], "missing": [], "cards": []}
+    return {"patient": chart.id, "outcome": outcome, "rule": rule, **empty}
 
 
 def _reading(reader: Reader, need: Any, chart: Chart) -> Reading:

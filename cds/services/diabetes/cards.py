@@ -12,6 +12,7 @@ from cds.context import PatientContext
 from cds.facts import Observed, When
 from cds.finding import Estimate, Factor, Finding, Missing, NotApplicable, NotEnoughData, Outcome
 from cds.records import OrderRecord
+from cds.services.diabetes import chart
 
 _REASONS = f"{OURS}/override-reason"
 OVERRIDE_REASONS = tuple(
@@ -99,6 +100,8 @@ def _summary(outcome: Finding | NotEnoughData, context: PatientContext) -> str:
             return f"{_untested(context)} {chance} No test is suggested."
         case "screening-due":
             return f"{_untested(context)} Screening for diabetes is due at this age and BMI. {consider}"
+        case "record-unusable":
+            return f"{chart.unusable(context)} Look at the record itself; nothing was ruled out."
         case "abstain":
             return f"{_untested(context)} Too much is missing for an estimate."
         case _:
@@ -116,7 +119,8 @@ def _newest(outcome: Finding | NotEnoughData) -> str:
 def _untested(context: PatientContext) -> str:
     last = context.all("hba1c")
     if not last:
-        return "No HbA1c on record."
+        unusable = any(issue.need == "hba1c" for issue in context.issues)
+        return "No usable HbA1c on record." if unusable else "No HbA1c on record."
     years = (context.now - last[0].when.latest).days // 365
     return f"No HbA1c in {years} years." if years > 1 else f"Last HbA1c {last[0].when.words}."
 
@@ -140,7 +144,7 @@ _TITLES = {
 def brief(fact: Observed) -> str:
     """Not rounded further than a laboratory does: 6.46 % is not 6.5 %."""
     reported = fact.reported.value
-    value = f"{reported:.{2 if reported < 100 else 1}f}".rstrip("0").rstrip(".")
+    value = fact.reported.comparator + f"{reported:.{2 if reported < 100 else 1}f}".rstrip("0").rstrip(".")
     return f"{_TITLES[fact.analyte]} {value} {unit(fact.reported.unit)} ({fact.when.words})"
 
 

@@ -17,6 +17,7 @@ _CLOSED = {"finished", "cancelled", "entered-in-error", "planned"}
 _ORDERED = {"draft", "active", "on-hold"}
 _OVER = {"resolved", "inactive", "remission"}
 _GOING_ON = {"active", "recurrence", "relapse", "in-progress", "arrived", "triaged", "onleave"}
+_NOT_DIABETES = ("insipidus", "prediabet", "pre-diabet", "family", "risk", "screen", "gestational")
 _NO_LONGER = {"revoked", "cancelled", "not-done"}
 
 
@@ -33,6 +34,10 @@ def exclusion(context: PatientContext) -> NotApplicable | None:
         return NotApplicable(rule="diagnosed", detail=found.text)
     if drug := _glucose_lowering(context):
         return NotApplicable(rule="treated", detail=drug.text)
+    if treated := value_sets.LONG_TERM_TREATMENT.first(
+        [item for item in context.diagnoses if item.status not in _OVER]
+    ):
+        return NotApplicable(rule="treated", detail=treated.text)
     if _pregnant(context):
         return NotApplicable(rule="pregnant")
     if _hospice(context):
@@ -40,6 +45,22 @@ def exclusion(context: PatientContext) -> NotApplicable | None:
     if _in_hospital(context):
         return NotApplicable(rule="in-hospital")
     return None
+
+
+def uncoded_diabetes(context: PatientContext) -> bool:
+    """A diagnosis in words alone is no diagnosis to us, but worth a look."""
+    texts = [diagnosis.text.lower() for diagnosis in context.diagnoses if not diagnosis.codes]
+    return any("diabet" in text and not any(word in text for word in _NOT_DIABETES) for text in texts)
+
+
+def unusable(context: PatientContext) -> str:
+    """What of the deciding record is there and cannot be used, in one sentence; "" if nothing."""
+    spoiled = {issue.need for issue in context.issues if not issue.reason.split(": ")[-1].startswith("status ")}
+    if "conditions" in spoiled:
+        return "Some diagnoses could not be read: diabetes may be on record already."
+    if "hba1c" in spoiled and not context.all("hba1c"):
+        return "An HbA1c is on record and could not be used."
+    return ""
 
 
 def _glucose_lowering(context: PatientContext) -> Drug | None:
@@ -94,8 +115,15 @@ def _touches(fact: Coded, since: date) -> bool:
 def _in_hospital(context: PatientContext) -> bool:
     """The encounter that the EHR named, or, if it named none, any that is open."""
     here = [stay for stay in context.stays if stay.source == f"Encounter/{context.encounter_id}"]
-    current = here or [stay for stay in context.stays if stay.end is None and stay.status not in _CLOSED]
+    current = here or [stay for stay in context.stays if _open(context, stay)]
     return value_sets.HOSPITAL.first(current) is not None
+
+
+def _open(context: PatientContext, stay: Stay) -> bool:
+    """Not ended, or to end later as planned; one that nobody closed for a year is forgotten, not a stay."""
+    if stay.status in _CLOSED or (stay.end and stay.end.latest < context.now):
+        return False
+    return stay.start is None or stay.start.day >= months_before(context.today, rules.FORGOTTEN_STAY_MONTHS)
 
 
 def hba1c_unreliable(context: PatientContext, on: date) -> str:
@@ -153,7 +181,7 @@ def _during(stay: Stay, fact: Observed) -> bool:
     if stay.start is None or fact.when.latest < stay.start.earliest:
         return False
     if stay.end is None and stay.status not in _CLOSED:
-        return True
+        return months_before(fact.when.day, rules.FORGOTTEN_STAY_MONTHS) <= stay.start.day
     return fact.when.earliest <= (stay.end or stay.start).latest or fact.when.day == (stay.end or stay.start).day
 
 
@@ -169,12 +197,16 @@ def _covers(drug: Drug, day: date) -> bool:
     return drug.status == "active" or day <= drug.start.day + timedelta(days=rules.STEROID_DAYS)
 
 
-def ordered(context: PatientContext, test: ValueSet, *words: str) -> bool:
-    """Is the test ordered, by its code or with all of these words, and not yet done?"""
+def ordered(context: PatientContext, test: ValueSet, *words: str, results: tuple[Observed, ...]) -> bool:
+    """Is the test ordered, by its code or with all of these words, and not yet done? `results` of it, newest first.
+
+    Many EHRs leave an order active when its result is there, so one that is older than the newest result is done.
+    """
     since = months_before(context.today, rules.ORDER_LOOK_BACK_MONTHS)
     return any(
         order.status in _ORDERED
         and (order.start is None or order.start.day >= since)
+        and not (results and order.start and order.start.earliest <= results[0].when.latest)
         and (test.has(order) or (words and all(word in order.text.lower() for word in words)))
         for order in context.orders
     )

@@ -13,6 +13,9 @@ from cds.services.diabetes.chart import hba1c_unreliable, outpatient, trusted_hb
 NEEDS_A_TEST = {"confirm-hba1c", "confirm-fasting-glucose", "ask-symptoms", "prediabetes-retest", "hba1c-unreliable"}
 
 
+ONLY_A_TEST = {"prediabetes-retest", "hba1c-unreliable"}
+
+
 def finding(context: PatientContext) -> Finding | None:
     """What the criteria say; None where they leave the question open."""
     return _diabetic(context) or _unreliable(context) or _by_newest_hba1c(context)
@@ -50,7 +53,7 @@ def _unreliable(context: PatientContext) -> Finding | None:
 
 
 def _by_newest_hba1c(context: PatientContext) -> Finding | None:
-    results = trusted_hba1c(context)
+    results = [fact for fact in trusted_hba1c(context) if not fact.reported.comparator]  # a limit has no range
     if not results:
         return None
     newest = results[0]

@@ -56,7 +56,7 @@ def inputs(context: PatientContext) -> Inputs:
 
 def _history(context: PatientContext, key: str) -> tuple[Observed, ...]:
     if key == "glucose":
-        return outpatient(context, *_GLUCOSE)
+        return tuple(fact for fact in outpatient(context, *_GLUCOSE) if not fact.quantity.comparator)
     return _bmi(context) if key == "bmi" else context.all(key)
 
 
@@ -65,14 +65,16 @@ def _fresh(context: PatientContext, key: str, fact: Observed) -> bool:
 
 
 def _bmi(context: PatientContext) -> tuple[Observed, ...]:
-    """The charted BMI, unless newer weight and height contradict it by more than 5 %."""
+    """The charted BMI, unless there is a newer weight, or one of its day contradicts it by more than 5 %."""
     charted, weights = context.all("bmi"), context.all("weight")
     heights = [fact for fact in context.all("height") if _grown_up(context, fact)]
     if not weights or not heights:
         return charted
     weight, height = weights[0], heights[0]
     computed = weight.quantity.value / (height.quantity.value / 100) ** 2
-    if charted and (charted[0].when.earliest > weight.when.latest or _agree(charted[0].quantity.value, computed)):
+    newer = bool(charted) and charted[0].when.earliest > weight.when.latest
+    as_new = bool(charted) and charted[0].when.latest >= weight.when.earliest
+    if newer or (as_new and _agree(charted[0].quantity.value, computed)):
         return charted
     low, high = next((item.low, item.high) for item in features.FEATURES if item.key == "bmi")
     if not low <= computed <= high:

@@ -29,6 +29,7 @@ RED_CELL_DAYS = 120  # the life span of a red cell
 DRUG_LOOK_BACK_MONTHS = 12
 HOSPICE_LOOK_BACK_MONTHS = 12
 ORDER_LOOK_BACK_MONTHS = 12  # an order that nobody followed for longer than this is forgotten
+FORGOTTEN_STAY_MONTHS = 12  # an encounter that is still open after this long was never closed
 STEROID_DAYS = 30  # after a prescription that names no end
 RANDOM_GLUCOSE_MONTHS = 12
 RETEST_PREDIABETES_MONTHS = 12
@@ -159,6 +160,12 @@ RULES = (
         "36 months: screening is due.",
         source=f"{USPSTF}; BMI 23: {ADA}",
     ),
+    Rule(
+        key="record-unusable",
+        text="An HbA1c is on the record and none of them can be used (no unit, not a number, dated in the future), or "
+        "diagnoses that cannot be read: said on a card, since silence would look like an answer.",
+        source=OURS,
+    ),
     Rule(key="not-enough", text="No glucose to go by, and no guideline asks for screening: no card.", source=OURS),
     Rule(
         key="look-back",
@@ -183,7 +190,9 @@ RULES = (
 
 
 def reaches(fact: Observed, cut_off: dict[str, float]) -> bool:
-    """At or above the cut-off, in the unit that was reported."""
+    """At or above the cut-off, in the unit that was reported. A limit counts if it says so: ">14 %" does, "<7 %" does not."""
+    if fact.reported.comparator.startswith("<"):
+        return False
     return _at_least(fact.reported, cut_off) if fact.reported.unit in cut_off else _at_least(fact.quantity, cut_off)
 
 

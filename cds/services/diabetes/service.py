@@ -91,6 +91,8 @@ class DiabetesRisk(DecisionService):
             return self._by_model(context, found, guess, threshold)
         step = self._step(context) if finding.rule in criteria.NEEDS_A_TEST else None
         cautions = _cautions(context, found, finding)
+        if finding.rule in criteria.ONLY_A_TEST and step is None:
+            finding = replace(finding, alert=False)  # it is ordered: there is nothing left to ask for
         return replace(finding, step=step, estimate=guess, missing=found.missing, cautions=cautions)
 
     def _by_model(self, context: PatientContext, found: Inputs, guess: Estimate | None, threshold: float) -> Outcome:
@@ -100,6 +102,8 @@ class DiabetesRisk(DecisionService):
             "missing": _missing(context, found),
             "cautions": _cautions(context, found),
         }
+        if chart.unusable(context):
+            return NotEnoughData(rule="record-unusable", alert=True, step=step, **more)
         if guess is not None and found.glucose_known:
             high = guess.probability >= threshold
             rule = "model-high" if high else "model-low"
@@ -111,9 +115,11 @@ class DiabetesRisk(DecisionService):
     def _step(self, context: PatientContext) -> Step | None:
         """The test to order; None if it is ordered already."""
         if chart.hba1c_unreliable(context, context.today):
-            there = chart.ordered(context, value_sets.FASTING_GLUCOSE_TEST, "fasting", "glucose")
+            results = context.all("fasting_glucose")
+            there = chart.ordered(context, value_sets.FASTING_GLUCOSE_TEST, "fasting", "glucose", results=results)
             return None if there else ORDER_FASTING_GLUCOSE
-        return None if chart.ordered(context, value_sets.HBA1C_TEST, "a1c") else ORDER_HBA1C
+        there = chart.ordered(context, value_sets.HBA1C_TEST, "a1c", results=context.all("hba1c"))
+        return None if there else ORDER_HBA1C
 
     def cards(self, outcome: Outcome, context: PatientContext) -> list[Card]:
         return cards.cards(outcome, context)
@@ -153,5 +159,7 @@ def _cautions(context: PatientContext, found: Inputs, finding: Finding | None = 
         said.append(f"{cards.brief(high[0])}: ask about thirst, passing much urine and weight loss today.")
     if context.age and context.age > features.OLDEST_AGE:
         said.append(f"The estimate is that of a person of {features.OLDEST_AGE}: the survey names no higher age.")
+    if chart.uncoded_diabetes(context):
+        said.append("An entry without a code mentions diabetes: look at the problem list.")
     said += [f"{cards.title(key)} could not be read from the record." for key in context.unread]
     return (*said, *found.cautions)

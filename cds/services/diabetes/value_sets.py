@@ -60,6 +60,10 @@ DIABETES = ValueSet(
         *_begin(ICD10WHO, "E10", "E11", "E12", "E13", "E14", "O240", "O241", "O242", "O243"),
     ),
 )
+LONG_TERM_TREATMENT = ValueSet(
+    title="long-term use of a glucose-lowering drug",
+    prefixes=_begin(ICD10CM, "Z794", "Z7984", "Z7985"),
+)
 PREDIABETES = ValueSet(
     title="prediabetes",
     codes=_snomed("15777000 714628002 9414007 390951007"),
@@ -183,6 +187,8 @@ GLUCOSE_LOWERING = DrugClass(
         glargine lispro aspart detemir degludec glulisine
         glucophage januvia janumet jardiance farxiga forxiga invokana ozempic rybelsus trulicity victoza mounjaro
         lantus toujeo levemir tresiba humalog novolog novorapid humulin novolin actos amaryl glucotrol
+        synjardy xigduo trijardy invokamet segluromet steglatro glyxambi jentadueto tradjenta kombiglyze onglyza kazano
+        basaglar semglee apidra admelog fiasp byetta bydureon adlyxin soliqua xultophy glumetza riomet fortamet
         """
     ),
 )
@@ -206,5 +212,5 @@ ERYTHROPOIETIN = DrugClass(
     title="erythropoietin",
     atc=("B03XA",),
     rxnorm=_words("105694 283838"),
-    names=_words("epoetin erythropoietin darbepoetin"),
+    names=_words("epoetin erythropoietin darbepoetin retacrit epogen procrit aranesp mircera"),
 )

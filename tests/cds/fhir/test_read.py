@@ -10,7 +10,7 @@ import pytest
 
 from cds import analytes
 from cds.codes import ICD10CM, LOINC, PREGNANCY_STATUS, RXNORM, SNOMED, UCUM, Code
-from cds.facts import Diagnosis, Drug, Observed
+from cds.facts import Diagnosis, Drug, Observed, Quantity
 from cds.fhir.read import Reader, Reading
 from cds.needs import Need
 
@@ -129,6 +129,43 @@ def test_a_limit_is_kept_as_a_limit_where_the_analyte_allows_it(comparator: str)
     assert only(read(KIDNEYS, found)).quantity.comparator == comparator
 
 
+@pytest.mark.parametrize(
+    ("text", "comparator", "value"),
+    [
+        (">60", ">", 60),
+        ("< 15", "<", 15),
+        ("<=30", "<=", 30),
+        ("25", "", 25),
+        ("> 60 mL/min/1.73m2", ">", 60),
+    ],
+)
+def test_an_egfr_may_be_written_as_text(text: str, comparator: str, value: float) -> None:
+    found = observation("98979-8", valueQuantity=None, valueString=text)
+    assert only(read(KIDNEYS, found)).quantity == Quantity(value=value, unit=analytes.EGFR.unit, comparator=comparator)
+
+
+@pytest.mark.parametrize("text", ["see note", "30-45", "25,5", ">60 %", "-5", "1e9", ""])
+def test_any_other_text_is_no_number(text: str) -> None:
+    assert read(KIDNEYS, observation("98979-8", valueQuantity=None, valueString=text)).observed == []
+
+
+@pytest.mark.parametrize(("need", "code"), [(LABS, "4548-4"), (LABS, "2345-7"), (KIDNEYS, "2160-0")])
+def test_where_the_code_does_not_fix_the_unit_a_text_is_not_used(need: Need, code: str) -> None:
+    found = observation(code, valueQuantity=None, valueString=">6.5")
+    assert reason(read(need, found)).endswith("no numeric value")
+
+
+def test_what_cannot_be_used_keeps_its_date() -> None:
+    (issue,) = read(KIDNEYS, observation("98979-8", 25, "mL/min", status="preliminary")).issues
+    assert issue.when is not None
+    assert (issue.analyte, issue.when.text) == ("egfr", "2025-03-01T09:00:00Z")
+
+
+def test_what_was_cancelled_is_no_newer_result() -> None:
+    (issue,) = read(KIDNEYS, observation("98979-8", 25, "mL/min", status="cancelled")).issues
+    assert issue.when is None
+
+
 def test_a_comparator_that_nobody_knows_is_not_used() -> None:
     found = observation("98979-8", valueQuantity={**quantity(60, "mL/min/{1.73_m2}"), "comparator": "ad"})
     assert read(KIDNEYS, found).observed == []
@@ -153,9 +190,10 @@ def test_an_hba1c_of_42_percent_is_refused_and_not_taken_for_mmol_per_mol() -> N
     assert reason(read(LABS, observation(value=42))) == "HbA1c: implausible value 42 %"
 
 
-def test_a_limit_is_no_value() -> None:
+def test_a_limit_stays_a_limit_where_it_can_decide() -> None:
     censored = observation(valueQuantity={**quantity(14, "%"), "comparator": ">"})
-    assert reason(read(LABS, censored)) == "HbA1c: only a limit was reported (> 14)"
+    (found,) = read(LABS, censored).observed
+    assert (found.reported.comparator, found.reported.value) == (">", 14)
 
 
 @pytest.mark.parametrize(
@@ -412,8 +450,16 @@ def test_another_patients_condition_is_said_and_not_used() -> None:
 
 
 def test_an_included_resource_of_another_type_is_left_alone() -> None:
-    found = read(MEDICATIONS, {"resourceType": "Practitioner", "id": "p"})
-    assert (found.coded, found.issues) == ([], [])
+    drug = statement("MedicationRequest", medicationCodeableConcept=concept("6809", RXNORM))
+    found = read(MEDICATIONS, drug, {"resourceType": "Practitioner", "id": "p"})
+    assert (len(found.coded), found.issues) == (1, [])
+
+
+@pytest.mark.parametrize("sent", [{"resourceType": "Practitioner", "id": "p"}, {"resourceType": "Parameters"}, {}])
+def test_something_else_in_the_place_of_what_was_asked_for_is_a_failure_and_not_nothing(sent: dict[str, Any]) -> None:
+    found = read(CONDITIONS, sent)
+    assert found.failed
+    assert "something else than Condition" in found.issues[0].reason
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ EVIDENCE = {
     "prediabetes-retest": (LONGEST_HBA1C,),
     "recently-normal": (LONGEST_HBA1C,),
 }
-UNANSWERED = ("screening-due", "abstain", "not-enough")
+UNANSWERED = ("screening-due", "abstain", "not-enough", "record-unusable")
 RECORDS = (chart(), chart(hba1c(5.0, at="1950-09-30")), chart(hba1c(5.0, at="2024-09-30")))
 
 
