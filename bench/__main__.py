@@ -45,7 +45,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one round, nothing written")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="the measured time of one cell in one round")
-    parser.add_argument("--workers", default="2x1", help="Celery processes x threads; one thread is the solo pool")
+    parser.add_argument("--workers", default="2x2", help="Celery processes x threads")
     parser.add_argument("--only", default="", help="a pattern that the names must match; nothing is written")
     return parser.parse_args()
 

@@ -8,10 +8,14 @@ from rest_framework.views import APIView
 
 from cds import registry
 from cds.cards import Card
+from cds.models import Ehr
 from hooks.parsers import Body
 from hooks.requests import parse, patient_id
 from hooks.responses import cards_as_json
 from hooks.trust import Caller
+
+
+EHR = Ehr(name="Bench")  # not saved: the card's source names it
 
 
 class FixedCard(APIView):
@@ -23,7 +27,7 @@ class FixedCard(APIView):
         service = registry.get("diabetes-risk")
         patient_id(parse(request.data, service))
         card = Card(summary="Consider HbA1c.", indicator="info", detail="Always the same.")
-        return Response(cards_as_json([card], service=service, assessment=None))
+        return Response(cards_as_json([card], service=service, ehr=EHR, assessment=None))
 
 
 class TrustedCard(FixedCard):

@@ -53,7 +53,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
-    """`processes` Celery workers of `threads` each; one thread is the solo pool."""
+    """`processes` Celery workers of `threads` each."""
 
     processes: int = 2
     threads: int = 1
@@ -65,11 +65,11 @@ class Workers:
         return cls(processes=int(processes), threads=int(threads))
 
     def __str__(self) -> str:
-        pool = "pool solo" if self.threads == 1 else f"pool threads of {self.threads}"
+        pool = f"pool threads of {self.threads}"
         return f"{self.processes} Celery process(es), {pool}"
 
     def command(self, number: int) -> list[str]:
-        pool = ["--pool", "solo"] if self.threads == 1 else ["--pool", "threads", "--concurrency", str(self.threads)]
+        pool = ["--pool", "threads", "--concurrency", str(self.threads)]
         return [sys.executable, "-m", "celery", "-A", "config", "worker", "-n", f"bench{number}@%h", *pool]
 
 

@@ -123,6 +123,8 @@ else:
         "connect_timeout": 2,
         "tcp_user_timeout": 1000,  # milliseconds: a server that vanished is noticed
     }
+    if not DATABASES["default"]["OPTIONS"]["pool"]["max_size"]:
+        del DATABASES["default"]["OPTIONS"]["pool"]  # DATABASE_POOL=0, for workers of Celery's solo pool: with it they hang
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Queue, cache, doorbell --------------------------------------------------------------------------------------
