@@ -106,8 +106,10 @@ class Order(Coded, frozen=True, kw_only=True):
 
 
 class Issue(Struct, frozen=True, kw_only=True):
-    """Something in the record that could not be used: why, and where it stands."""
+    """Something in the record that could not be used: why, and where it stands; of a result also what it is and of when."""
 
     need: str
     reason: str
     source: str = ""
+    analyte: str = ""
+    when: When | None = None

@@ -81,6 +81,7 @@ class OutcomeIssue(Shape):
 class Component(Shape):
     code: CodesOnly | None = None
     value_quantity: QuantityShape | None = None
+    value_string: str | None = None
 
 
 class Observation(Shape):
@@ -97,6 +98,7 @@ class Observation(Shape):
     effective_instant: str | None = None
     issued: str | None = None
     value_quantity: QuantityShape | None = None
+    value_string: str | None = None
     value_codeable_concept: Concept | None = None
     component: list[Component] | None = None
     issue: list[OutcomeIssue] | None = None
