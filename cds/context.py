@@ -18,14 +18,23 @@ class Ordering(Struct, frozen=True, kw_only=True):
     drugs: tuple[Drug, ...] = ()
     orders: tuple[Order, ...] = ()
     selected: tuple[str, ...] = ()  # references of those chosen just now; none named: all of them are meant
-    unread: int = 0  # drafts that could not be used; why, the context's issues say
+    unread: int = 0  # drafts that could not be used and may be prescriptions; why, the context's issues say
 
     @property
     def chosen_drugs(self) -> tuple[Drug, ...]:
-        """A draft without an id cannot be named by a selection, so it counts as chosen."""
-        if not self.selected:
+        """The selected ones; all, if a selection names no draft that is here: it may have meant any of them.
+
+        A draft without an id cannot be named by a selection, so it counts as chosen.
+        """
+        chosen = {_relative(reference) for reference in self.selected}
+        if not chosen or not chosen <= {draft.source for draft in (*self.drugs, *self.orders)}:
             return self.drugs
-        return tuple(drug for drug in self.drugs if not drug.source or drug.source in self.selected)
+        return tuple(drug for drug in self.drugs if not drug.source or drug.source in chosen)
+
+
+def _relative(reference: str) -> str:
+    """Type/id, of a reference that may be absolute or versioned."""
+    return "/".join(reference.partition("/_history/")[0].split("/")[-2:])
 
 
 class PatientContext(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ import msgspec
 from cds.context import Ordering, PatientContext
 from cds.errors import BadInput
 from cds.facts import Drug, Order
-from cds.fhir.drafts import read_drafts
+from cds.fhir.drafts import DRAFTS, read_drafts
 from cds.fhir.read import Reader
 
 
@@ -21,6 +21,6 @@ def with_orders(context: PatientContext, drafts: msgspec.Raw, *, selected: tuple
         drugs=tuple(fact for fact in reading.coded if isinstance(fact, Drug)),
         orders=tuple(fact for fact in reading.coded if isinstance(fact, Order)),
         selected=selected,
-        unread=len(reading.issues),
+        unread=sum(issue.need == DRAFTS.key for issue in reading.issues),
     )
     return msgspec.structs.replace(context, ordering=ordering, issues=(*context.issues, *reading.issues))

@@ -60,7 +60,7 @@ def test_an_empty_session_is_not_the_same_as_none() -> None:
 
 
 def test_other_kinds_of_order_are_let_pass() -> None:
-    context = read({"resourceType": "NutritionOrder", "id": "n", "oralDiet": {"type": []}}, prescription())
+    context = read({"resourceType": "NutritionOrder", "id": 7, "oralDiet": {"type": []}}, None, prescription())
     assert len(context.ordering.drugs) == 1  # type: ignore[union-attr]
     assert reasons(context) == []
 
@@ -124,8 +124,40 @@ def test_only_what_was_selected_is_chosen() -> None:
 
 
 def test_a_draft_without_an_id_counts_as_chosen() -> None:
-    found = ordering(prescription(id=None), prescription(id="d2"), selected=("ServiceRequest/9",))
+    blood_test = {"resourceType": "ServiceRequest", "id": "s1", "code": {"text": "HbA1c"}}
+    found = ordering(prescription(id=None), prescription(id="d2"), blood_test, selected=("ServiceRequest/s1",))
     assert [drug.source for drug in found.chosen_drugs] == [""]
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["https://ehr.example/fhir/MedicationRequest/d2", "MedicationRequest/d2/_history/1", "MedicationRequest/d2"],
+)
+def test_a_selection_may_be_absolute_or_versioned(reference: str) -> None:
+    found = ordering(prescription(), prescription(id="d2"), selected=(reference,))
+    assert [drug.source for drug in found.chosen_drugs] == ["MedicationRequest/d2"]
+
+
+@pytest.mark.parametrize("selected", [("d2",), ("MedicationRequest/9",), ("MedicationRequest/d1", "urn:uuid:9")])
+def test_a_selection_that_names_no_draft_may_mean_any(selected: tuple[str, ...]) -> None:
+    assert len(ordering(prescription(), prescription(id="d2"), selected=selected).chosen_drugs) == 2
+
+
+@pytest.mark.parametrize("status", ["stopped", "cancelled", "completed"])
+def test_a_draft_that_starts_nothing_is_no_prescription(status: str) -> None:
+    assert ordering(prescription(status=status)) == Ordering()
+
+
+@pytest.mark.parametrize("wrong", [{}, {"id": 7}, {"code": 7}, {"subject": {"reference": "Patient/124"}}])
+def test_an_order_that_cannot_be_read_is_said_but_is_no_prescription(wrong: dict[str, Any]) -> None:
+    context = read({"resourceType": "ServiceRequest", "id": "s1", **wrong})
+    assert context.ordering.unread == 0  # type: ignore[union-attr]
+    assert [issue.need for issue in context.issues] == ["orders"]
+
+
+@pytest.mark.parametrize("wrong", [7, {"id": "d1"}, {"resourceType": 7}])
+def test_what_does_not_say_its_type_may_be_a_prescription(wrong: Any) -> None:
+    assert ordering(wrong).unread == 1
 
 
 def test_the_fingerprint_covers_what_is_ordered_and_chosen() -> None:

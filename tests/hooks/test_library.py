@@ -99,6 +99,10 @@ def test_selections_are_references() -> None:
     assert selections(parse(body(HOOKS["order-select"], selections=chosen), Everywhere())) == tuple(chosen)
 
 
+def test_only_order_select_has_selections() -> None:
+    assert selections(parse(body(HOOKS["order-sign"], selections=["MedicationRequest/1"]), Everywhere())) == ()
+
+
 def test_selections_that_are_no_texts_are_refused() -> None:
     request = parse(body(HOOKS["order-select"], selections=[{"reference": "x"}]), Everywhere())
     with pytest.raises(BadInput, match=r"context\.selections"):
