@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -119,8 +120,32 @@ def test_another_drug_gets_no_card(hospital: Ehr) -> None:
 
 def test_only_what_was_selected_is_looked_at(hospital: Ehr) -> None:
     body = request_body("dara", hook="order-select")
-    body["context"]["selections"] = ["ServiceRequest/other"]
+    aspirin = draft_of("dara") | {"id": "aspirin", "medicationCodeableConcept": {"text": "Aspirin 100 mg"}}
+    body["context"]["draftOrders"]["entry"].append({"resource": aspirin})
+    body["context"]["selections"] = ["MedicationRequest/aspirin"]
     assert cards(body) == []
+
+
+@pytest.mark.parametrize("selected", ["dara-draft", "MedicationRequest/other"])
+def test_a_selection_of_what_is_not_there_silences_nothing(hospital: Ehr, selected: str) -> None:
+    body = request_body("dara", hook="order-select")
+    body["context"]["selections"] = [selected]
+    assert len(cards(body)) == 1
+
+
+def test_a_newer_kidney_value_that_is_not_final_is_said(hospital: Ehr) -> None:
+    newest = {
+        "resourceType": "Observation",
+        "id": "newer",
+        "status": "preliminary",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "98979-8"}]},
+        "subject": {"reference": "Patient/dara"},
+        "effectiveDateTime": datetime.now(UTC).isoformat(),
+    }
+    body = request_body("dara")
+    body["prefetch"]["kidneys"]["entry"].append({"resource": newest})
+    (card,) = cards(body)
+    assert "status preliminary" in card["detail"]
 
 
 def test_what_was_not_prefetched_is_fetched(hospital: Ehr) -> None:

@@ -10,9 +10,10 @@ from msgspec import Struct
 
 from cds.context import PatientContext
 from cds.dates import months_before
-from cds.facts import Observed, Quantity
+from cds.facts import Issue, Observed, Quantity, When
 from cds.services.metformin_renal import rules
 
+_MEASURED = {"egfr", "creatinine"}
 _WHOLE_DAY = len("2025-03-01")
 _SLACK = 1e-9  # 1.2 - 0.9 is a little less than 0.3 to a computer
 
@@ -32,12 +33,17 @@ class Filtration(Struct, frozen=True, kw_only=True):
 
     @property
     def forbids_starting(self) -> bool:
-        return self.low >= rules.CONTRAINDICATED_BELOW and self.high < rules.NOT_STARTED_BELOW
+        return self.high < rules.NOT_STARTED_BELOW
+
+    @property
+    def may_contraindicate(self) -> bool:
+        """A limit such as "<45", which leaves open whether it is below 30."""
+        return self.low < rules.CONTRAINDICATED_BELOW <= self.high
 
     @property
     def settles(self) -> bool:
-        """It lies on one side of each cut-off."""
-        return self.contraindicates or self.forbids_starting or self.low >= rules.NOT_STARTED_BELOW
+        """It says whether metformin may be started."""
+        return self.forbids_starting or self.low >= rules.NOT_STARTED_BELOW
 
 
 def filtration(context: PatientContext) -> Filtration | None:
@@ -45,8 +51,27 @@ def filtration(context: PatientContext) -> Filtration | None:
     reported, computed = _reported(context), _computed(context)
     if reported is None or computed is None:
         return reported or computed
-    later = computed.fact.when.day > reported.fact.when.day
+    later = _later(computed.fact.when, reported.fact.when)
     return min(reported, computed, key=lambda one: one.high) if later else reported
+
+
+def contrary(context: PatientContext) -> Filtration | None:
+    """What a later creatinine gives, if that is another answer than the reported eGFR which counts."""
+    used, computed = filtration(context), _computed(context)
+    if used is None or computed is None or not _later(computed.fact.when, used.fact.when):
+        return None
+    return computed if _answer(computed) != _answer(used) else None
+
+
+def _answer(found: Filtration) -> tuple[bool, bool]:
+    return found.contraindicates, found.forbids_starting
+
+
+def _later(one: When, other: When) -> bool:
+    """By the moment where both have one, else by the day."""
+    if one.earliest == one.latest and other.earliest == other.latest:
+        return one.latest > other.latest
+    return one.day > other.day
 
 
 def recent(context: PatientContext, analyte: str) -> list[Observed]:
@@ -60,11 +85,36 @@ def unsettled(context: PatientContext) -> list[Observed]:
     return [fact for fact in recent(context, "egfr") if not _as_reported(fact).settles]
 
 
+def unusable(context: PatientContext) -> list[Issue]:
+    """Newer than what the answer rests on, but not in a state or a shape to rely on; the newest first."""
+    since = months_before(context.today, rules.LOOK_BACK_MONTHS)
+    used = filtration(context)
+    dated = [(one.when, one) for one in context.issues if one.when is not None and one.analyte in _MEASURED]
+    newer = [
+        (when, issue)
+        for when, issue in dated
+        if when.earliest.date() >= since and (used is None or _later(when, used.fact.when))
+    ]
+    return [issue for _, issue in sorted(newer, key=lambda pair: pair[0].latest, reverse=True)]
+
+
+def passed_over(context: PatientContext) -> bool:
+    """Has the record a newer result than the one that the answer rests on?"""
+    used = filtration(context)
+    limits = [fact for fact in unsettled(context) if used is not None and _later(fact.when, used.fact.when)]
+    return bool(limits or unusable(context))
+
+
 def _reported(context: PatientContext) -> Filtration | None:
     """The newest; of several of one moment the lowest."""
-    found = [one for fact in recent(context, "egfr") if (one := _as_reported(fact)).settles]
-    newest = [one for one in found if one.fact.when.earliest == found[0].fact.when.earliest]
-    return min(newest, key=lambda one: one.high, default=None)
+    settling = [fact for fact in recent(context, "egfr") if _as_reported(fact).settles]
+    return min((_as_reported(fact) for fact in _newest(settling)), key=lambda one: one.high, default=None)
+
+
+def _newest(facts: list[Observed]) -> list[Observed]:
+    """Of facts with the newest first: the newest, and those of the same moment, or of its day if that is all we know."""
+    same_day = [fact for fact in facts if fact.when.earliest.date() == facts[0].when.earliest.date()]
+    return [fact for fact in same_day if not _later(facts[0].when, fact.when)]
 
 
 def _as_reported(fact: Observed) -> Filtration:
@@ -86,8 +136,9 @@ def _range(quantity: Quantity) -> tuple[float, float]:
 
 
 def _computed(context: PatientContext) -> Filtration | None:
-    """From the newest creatinine, at the age of that day."""
-    fact = next(iter(recent(context, "creatinine")), None)
+    """From the newest creatinine, of several of one moment the highest, at the age of that day."""
+    newest = _newest(recent(context, "creatinine"))
+    fact = max(newest, key=lambda one: one.quantity.value, default=None)
     age = context.patient.age(fact.when.day) if fact else None
     sex = context.patient.sex
     if fact is None or age is None or age < rules.ADULT_YEARS or sex not in {"male", "female"}:

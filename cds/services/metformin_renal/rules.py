@@ -28,7 +28,9 @@ STEADY_AFTER = timedelta(days=7)
 RULES = (
     Rule(
         key="not-metformin",
-        text="None of the prescriptions being signed or just selected is metformin or a combination with it: not asked. "
+        text="None of the prescriptions being signed or just selected is metformin or a combination with it: not asked. A "
+        "selection that names none of the drafts selects all; a draft that is stopped, cancelled or completed starts "
+        "nothing. "
         "Where nobody prescribes (the page), the question is put for those who take metformin.",
         source=OURS,
     ),
@@ -49,6 +51,12 @@ RULES = (
         source=FDA,
     ),
     Rule(key="no-objection", text="eGFR 45 or more, and steady: no card.", source=FDA),
+    Rule(
+        key="newer-unusable",
+        text="The same, but an eGFR or creatinine newer than the one used could not be used (not final, no number, a unit "
+        "not understood, or a limit that decides nothing): that is said. Beside any other answer it is said as well.",
+        source=OURS,
+    ),
     Rule(
         key="no-egfr-before-start",
         text="Neither an eGFR nor a creatinine to compute it from within 12 months, metformin not taken so far: obtain "
@@ -80,20 +88,23 @@ RULES = (
     ),
     Rule(
         key="computed",
-        text="Without a usable eGFR within 12 months, or with a creatinine on a later day, the eGFR is computed from the "
+        text="Without a usable eGFR within 12 months, or with a later creatinine, the eGFR is computed from the "
         "newest creatinine (adults whose sex is recorded as male or female), rounded to a whole number as laboratories "
         "do.",
         source=CKD_EPI,
     ),
     Rule(
         key="lower-of-both",
-        text="Where a reported eGFR and one computed from a later creatinine disagree, the lower one counts.",
+        text="Where a reported eGFR and one computed from a later creatinine disagree, the lower one counts, and the other "
+        "is said where it would be another answer. Later is by the time where both have one, else by the day. Of several "
+        "results of one time the lowest eGFR and the highest creatinine count.",
         source=OURS,
     ),
     Rule(
         key="limits",
-        text="A reported '>60' counts as at least 60, a '<15' as below 15. A limit that could lie on both sides of a "
-        "cut-off ('>30') is not used, and said.",
+        text="A reported '>60' counts as at least 60, a '<15' as below 15, written as a quantity or as text. A limit that "
+        "could lie on both sides of 45 ('>30', '<60') is not used, and said. One below 45 that may be below 30 ('<45') "
+        "counts as below 45, with a warning that it may be lower.",
         source=OURS,
     ),
     Rule(
@@ -103,7 +114,8 @@ RULES = (
     ),
     Rule(
         key="draft-unreadable",
-        text="A prescription among those being signed that cannot be read may be metformin: that it was not checked is said.",
+        text="A prescription among those being signed that cannot be read, or whose code alone does not say what it is, may "
+        "be metformin: that it was not checked is said each time, as a warning.",
         source=OURS,
     ),
 )

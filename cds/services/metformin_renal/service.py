@@ -15,8 +15,10 @@ from cds.registry import register
 from cds.service import DecisionService, Record, Trend
 from cds.services.metformin_renal import cards, kidneys, rules
 from cds.services.metformin_renal.kidneys import Filtration, Rise
-from cds.services.metformin_renal.value_sets import METFORMIN
+from cds.services.metformin_renal.value_sets import is_metformin, is_named
 from scoring.shelf import Model
+
+_NAMED = 3  # how many newer results that could not be used are named
 
 
 @register
@@ -24,7 +26,7 @@ class MetforminRenal(DecisionService):
     """Speaks when metformin is being prescribed; on the page it also looks at metformin that is taken."""
 
     id = "metformin-renal"
-    version = "1.0.0"
+    version = "1.1.0"
     title = "Metformin and kidney function"
     subject = "a kidney problem with metformin"
     description = (
@@ -52,7 +54,7 @@ class MetforminRenal(DecisionService):
         if context.patient.deceased:
             return NotApplicable(rule="deceased")
         if not _about_metformin(context):
-            if context.ordering is not None and context.ordering.unread:
+            if _unreadable(context):
                 return NotEnoughData(rule="draft-unreadable", alert=True, missing=())
             return NotApplicable(rule="not-metformin")
         return _decide(context, taken=taken(context))
@@ -72,13 +74,19 @@ def _about_metformin(context: PatientContext) -> bool:
     """What is being prescribed; where nobody prescribes, what is taken."""
     if context.ordering is None:
         return taken(context)
-    return METFORMIN.first(context.ordering.chosen_drugs) is not None
+    return any(is_metformin(drug) for drug in context.ordering.chosen_drugs)
+
+
+def _unreadable(context: PatientContext) -> bool:
+    """May one of the prescriptions be metformin, for all that can be read of it?"""
+    ordering = context.ordering
+    return ordering is not None and (ordering.unread > 0 or not all(map(is_named, ordering.chosen_drugs)))
 
 
 def taken(context: PatientContext) -> bool:
     """Is metformin on the record as taken: active, or completed and not old?"""
     since = months_before(context.today, rules.LOOK_BACK_MONTHS)
-    return any(METFORMIN.has(drug) and _goes_on(drug, since) for drug in context.drugs)
+    return any(is_metformin(drug) and _goes_on(drug, since) for drug in context.drugs)
 
 
 def _goes_on(drug: Drug, since: date) -> bool:
@@ -92,8 +100,9 @@ def _decide(context: PatientContext, *, taken: bool) -> Outcome:
     if found is None and risen is None:
         rule = "no-egfr-this-year" if taken else "no-egfr-before-start"
         return NotEnoughData(rule=rule, alert=True, missing=_missing(context), cautions=cautions)
-    rule = _rule(found, risen, taken=taken)
-    quiet = rule == "no-objection" or (rule == "reassess" and risen is None)
+    rule = _rule(context, found, risen, taken=taken)
+    steady = risen is None and not (found is not None and found.may_contraindicate)
+    quiet = rule in {"no-objection", "newer-unusable"} or (rule == "reassess" and steady)
     return Finding(
         rule=rule,
         alert=rule != "no-objection",
@@ -103,12 +112,14 @@ def _decide(context: PatientContext, *, taken: bool) -> Outcome:
     )
 
 
-def _rule(found: Filtration | None, risen: Rise | None, *, taken: bool) -> str:
+def _rule(context: PatientContext, found: Filtration | None, risen: Rise | None, *, taken: bool) -> str:
     if found is not None and found.contraindicates:
         return "contraindicated"
     if found is not None and found.forbids_starting:
         return "reassess" if taken else "not-recommended"
-    return "no-objection" if risen is None else "unsteady"
+    if risen is not None:
+        return "unsteady"
+    return "newer-unusable" if kidneys.passed_over(context) else "no-objection"
 
 
 def _evidence(found: Filtration | None, risen: Rise | None) -> tuple[Observed, ...]:
@@ -130,7 +141,10 @@ def _cautions(context: PatientContext, found: Filtration | None, risen: Rise | N
     """What the reader must know beside the answer."""
     said = [cards.computed(found)] if found and found.computed else []
     said += [cards.risen(risen)] if risen else []
+    said += [cards.perhaps_lower(found)] if found and found.may_contraindicate else []
+    said += [cards.contrary(later)] if (later := kidneys.contrary(context)) else []
     said += [cards.unsettled(fact) for fact in kidneys.unsettled(context)]
+    said += [cards.unusable(issue) for issue in kidneys.unusable(context)[:_NAMED]]
     if found is None and kidneys.recent(context, "creatinine"):
         said.append("eGFR could not be computed from creatinine: that needs an adult's age, and male or female as sex.")
     if "medications" in context.unread:

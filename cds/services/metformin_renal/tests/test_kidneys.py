@@ -84,8 +84,24 @@ def test_a_later_creatinine_that_says_better_does_not() -> None:
     assert text_of(egfr(28, at=days_ago(60)), creatinine(0.8, at=days_ago(5))) == "28"
 
 
-def test_a_creatinine_of_the_same_day_changes_nothing() -> None:
-    assert text_of(egfr(50, at="2026-03-01"), creatinine(1.58, at="2026-03-01")) == "50"
+@pytest.mark.parametrize("at", ["2026-03-01", "2026-03-01T08:00:00+13:00"])
+def test_a_creatinine_of_the_same_day_in_no_known_order_changes_nothing(at: str) -> None:
+    assert text_of(egfr(50, at="2026-03-01"), creatinine(1.58, at=at)) == "50"
+
+
+@pytest.mark.parametrize(("hours", "counts"), [(1, "38 computed"), (8, "50"), (9, "50")])
+def test_on_one_day_the_time_decides_what_is_later(hours: float, counts: str) -> None:
+    assert text_of(egfr(50, at=hours_ago(8)), creatinine(1.58, at=hours_ago(hours))) == counts
+
+
+@pytest.mark.parametrize("values", [(0.8, 1.58), (1.58, 0.8)])
+@pytest.mark.parametrize("at", ["2026-03-01", "2026-03-01T08:00:00+13:00"])
+def test_of_two_creatinines_of_one_moment_the_higher_counts(values: tuple[float, float], at: str) -> None:
+    assert text_of(*(creatinine(value, at=at) for value in values)) == "38 computed"
+
+
+def test_an_earlier_creatinine_of_the_same_day_does_not() -> None:
+    assert text_of(creatinine(4.0, at=hours_ago(8)), creatinine(1.58, at=hours_ago(1))) == "38 computed"
 
 
 @pytest.mark.parametrize(
@@ -106,9 +122,11 @@ def test_without_an_adults_age_and_a_sex_nothing_is_computed(patient: object) ->
         (">", 44, False),
         (">", 30, False),
         ("<", 30, True),
-        ("<=", 30, False),
+        ("<=", 30, True),
+        ("<", 45, True),
+        ("<=", 45, False),
         ("<", 15, True),
-        ("<", 31, False),
+        ("<", 31, True),
         ("<", 60, False),
     ],
 )
@@ -129,11 +147,21 @@ def test_below_30_contraindicates(value: float, comparator: str, low: bool) -> N
     assert found.contraindicates is low
 
 
-@pytest.mark.parametrize(("value", "between"), [(29.9, False), (30, True), (44.9, True), (45, False)])
-def test_30_to_45_forbids_starting(value: float, between: bool) -> None:
+@pytest.mark.parametrize(("value", "low"), [(29.9, True), (30, True), (44.9, True), (45, False)])
+def test_below_45_forbids_starting(value: float, low: bool) -> None:
     found = filtration(chart(egfr(value)))
     assert found is not None
-    assert found.forbids_starting is between
+    assert found.forbids_starting is low
+
+
+@pytest.mark.parametrize(
+    ("value", "comparator", "open_"),
+    [(45, "<", True), (30, "<=", True), (30, "<", False), (38, "", False), (60, ">", False)],
+)
+def test_a_limit_may_leave_open_whether_it_is_below_30(value: float, comparator: str, open_: bool) -> None:
+    found = filtration(chart(egfr(value, comparator=comparator)))
+    assert found is not None
+    assert found.may_contraindicate is open_
 
 
 # --- Steady or not -----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cds.cards import SUMMARY_LIMIT
-from cds.codes import ATC, Code
+from cds.codes import ATC, RXNORM, Code
 from cds.context import Ordering, PatientContext
 from cds.facts import Drug, Issue
 from cds.finding import Finding, NotApplicable, NotEnoughData, Outcome
@@ -23,6 +23,7 @@ from cds.services.metformin_renal.tests.charts import (
     months_ago,
     person,
     prescribing,
+    when,
 )
 from cds.services.metformin_renal.value_sets import METFORMIN
 
@@ -59,6 +60,14 @@ def card(context: PatientContext) -> str:
         drug("Janumet 50/1000"),
         drug("sitagliptin-metformin HCl"),
         drug("Metformina 850"),
+        drug("Metforminhydrochlorid AL 1000"),
+        drug("Metformín 500 mg"),
+        drug("Metformiini 500 mg"),
+        drug("Zituvimet 50/1000"),
+        drug("Icandra 50 mg/850 mg"),
+        drug("Zomarist"),
+        drug("Glubrava"),
+        Drug(codes=frozenset({Code(ATC, "A10BD27")}), text="", status="draft", source=""),
         Drug(codes=frozenset({Code(ATC, "A10BD07")}), text="", status="draft", source=""),
     ],
 )
@@ -72,7 +81,7 @@ def test_metformin_and_its_combinations_are_found_by_code_and_by_name(draft: Dru
         drug("Sitagliptin 100 mg", "593411"),
         drug("Insulin glargine"),
         Drug(codes=frozenset({Code(ATC, "A10BD01")}), text="", status="draft", source=""),  # phenformin
-        Drug(codes=frozenset({Code("http://snomed.info/sct", "6809")}), text="", status="draft", source=""),
+        Drug(codes=frozenset({Code("http://snomed.info/sct", "6809")}), text="Aspirin", status="draft", source=""),
     ],
 )
 def test_other_drugs_are_let_pass(draft: Drug) -> None:
@@ -102,8 +111,26 @@ def test_where_nobody_prescribes_it_is_about_what_is_taken() -> None:
 def test_a_draft_that_cannot_be_read_may_be_metformin() -> None:
     why = (Issue(need="drafts", reason="neither code nor text says what it is"),)
     context = chart(egfr(20), ordering=Ordering(unread=1), issues=why)
-    assert said(context) == ("draft-unreadable", "info")
+    assert said(context) == ("draft-unreadable", "warning")  # never held back as known
     assert "neither code nor text" in card(context)
+
+
+@pytest.mark.parametrize("code", [Code(RXNORM, "861025"), Code("urn:local", "6809"), Code(ATC, "A10B")])
+def test_a_code_that_does_not_say_what_it_is_may_be_metformin(code: Code) -> None:
+    nameless = Drug(codes=frozenset({code}), text="", status="draft", source="MedicationRequest/1")
+    assert said(prescribing(egfr(20), draft=nameless)) == ("draft-unreadable", "warning")
+
+
+def test_what_was_not_selected_needs_no_name() -> None:
+    nameless = Drug(codes=frozenset({Code(RXNORM, "1")}), text="", status="draft", source="MedicationRequest/nameless")
+    aspirin = drug("Aspirin")
+    ordering = Ordering(drugs=(nameless, aspirin), selected=(aspirin.source,))
+    assert answer(chart(egfr(20), ordering=ordering)).rule == "not-metformin"
+
+
+def test_a_selection_that_names_no_draft_silences_nothing() -> None:
+    ordering = Ordering(drugs=(drug("Metformin"),), selected=("m1",))
+    assert said(chart(egfr(25), ordering=ordering)) == ("contraindicated", "warning")
 
 
 def test_the_deceased_are_not_asked_about() -> None:
@@ -184,6 +211,81 @@ def test_a_creatinine_that_cannot_be_used_is_explained() -> None:
     assert "male or female as sex" in card(context)
 
 
+@pytest.mark.parametrize(("comparator", "value"), [("<", 45), ("<=", 30), ("<", 31)])
+def test_a_limit_below_45_advises_against_starting_and_says_that_it_may_be_lower(comparator: str, value: float) -> None:
+    limit = egfr(value, comparator=comparator)
+    assert said(prescribing(limit)) == ("not-recommended", "warning")
+    assert said(prescribing(limit, TAKEN)) == ("reassess", "warning")
+    for context in (prescribing(limit), prescribing(limit, TAKEN)):
+        assert "it may be below 30, where metformin is contraindicated" in card(context)
+        assert "30-45" not in card(context)
+
+
+def preliminary(at: str, analyte: str = "egfr") -> Issue:
+    return Issue(need="kidneys", reason="eGFR: status preliminary", analyte=analyte, when=when(at))
+
+
+def test_a_newer_limit_that_decides_nothing_is_not_passed_over() -> None:
+    context = prescribing(egfr(60, comparator="<", at=days_ago(2)), egfr(80, at=days_ago(40)))
+    assert said(context) == ("newer-unusable", "info")
+    assert r"eGFR \<60 (29 Mar 2026) is a limit that does not settle it" in card(context)
+
+
+@pytest.mark.parametrize("analyte", ["egfr", "creatinine"])
+def test_a_newer_result_that_cannot_be_used_is_not_passed_over(analyte: str) -> None:
+    context = prescribing(egfr(80, at=days_ago(40)), issues=(preliminary(days_ago(2), analyte),))
+    assert said(context) == ("newer-unusable", "info")
+    assert card(context).count("status preliminary") == 1
+    assert "Not used: eGFR: status preliminary (29 Mar 2026)." in card(context)
+
+
+def test_an_older_result_that_cannot_be_used_says_nothing() -> None:
+    context = prescribing(egfr(80, at=days_ago(2)), issues=(preliminary(days_ago(40)),))
+    assert said(context) == ("no-objection", "")
+
+
+def test_a_newer_unusable_result_is_said_beside_another_answer() -> None:
+    context = prescribing(egfr(38, at=days_ago(40)), issues=(preliminary(days_ago(2)),))
+    assert said(context) == ("not-recommended", "warning")
+    assert "Latest usable: eGFR 38" in card(context)
+    assert "status preliminary" in card(context)
+
+
+def test_of_many_unusable_results_a_few_are_named() -> None:
+    issues = tuple(preliminary(days_ago(days)) for days in range(1, 30))
+    assert card(prescribing(egfr(80, at=days_ago(40)), issues=issues)).count("status preliminary") == 3
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        prescribing(egfr(60, comparator="<")),
+        prescribing(issues=(preliminary(days_ago(2)),)),
+    ],
+)
+def test_an_egfr_that_is_there_but_of_no_use_is_not_called_missing(context: PatientContext) -> None:
+    assert said(context) == ("no-egfr-before-start", "info")
+    assert "No usable eGFR within 12 months" in card(context)
+
+
+def test_a_later_creatinine_that_says_better_is_told() -> None:
+    context = prescribing(egfr(28, at=days_ago(60)), creatinine(0.8, at=days_ago(5)))
+    assert said(context) == ("contraindicated", "warning")
+    assert "Reported: eGFR 28" in card(context)
+    assert "A later result says otherwise: eGFR 86 was computed from creatinine 0.8 mg/dL (26 Mar 2026)" in card(
+        context
+    )
+
+
+def test_a_later_creatinine_that_says_the_same_is_not_told() -> None:
+    assert "otherwise" not in card(prescribing(egfr(28, at=days_ago(60)), creatinine(2.3, at=days_ago(5))))
+
+
+def test_a_creatinine_later_on_the_same_day_counts() -> None:
+    context = prescribing(egfr(80, at=hours_ago(12)), creatinine(4.0, at=hours_ago(1)))
+    assert said(context) == ("contraindicated", "warning")
+
+
 def test_a_limit_that_settles_nothing_is_said() -> None:
     context = prescribing(egfr(30, comparator=">"))
     assert said(context) == ("no-egfr-before-start", "info")
@@ -238,7 +340,10 @@ EVERY_ANSWER = [
     prescribing(egfr(44.94, at="2026-03-30")),
     prescribing(egfr(44.94, at="2026-03-30"), TAKEN),
     prescribing(egfr(95)),
+    prescribing(egfr(94.94, at="2026-03-29"), issues=(preliminary("2026-03-30"),)),
+    prescribing(egfr(44.94, at="2026-03-29"), issues=(preliminary("2026-03-30"),)),
     prescribing(),
+    prescribing(issues=(preliminary("2026-03-30"),)),
     prescribing(TAKEN),
     prescribing(creatinine(1999.25, "umol/L", at="2026-03-30"), creatinine(999.25, "umol/L", at="2026-03-28")),
     prescribing(
@@ -260,7 +365,7 @@ def test_every_answer_has_a_sentence_that_fits_on_a_card(context: PatientContext
 def test_every_rule_that_answers_stands_on_the_rules_page() -> None:
     answers = {answer(context).rule for context in EVERY_ANSWER}
     assert answers <= {rule.key for rule in rules.RULES}
-    assert len(answers) == 10
+    assert len(answers) == 11
 
 
 def test_nothing_enters_the_chart() -> None:
