@@ -10,6 +10,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from cds.fhir.client import FhirServer
 from cds.http import bounded
 from cds.models import Ehr
+from cds.needs import Need
 
 
 def session_for(ehr: Ehr, *, token: str | None = None, origins: tuple[str, ...] = ()) -> requests.Session:
@@ -18,6 +19,6 @@ def session_for(ehr: Ehr, *, token: str | None = None, origins: tuple[str, ...] 
     return bounded(session, origins=(ehr.fhir_base, *origins), private_network=ehr.private_network)
 
 
-def bearer_client(ehr: Ehr, token: str, *, opens: Callable[[str], bool] = lambda _: True) -> FhirServer:
+def bearer_client(ehr: Ehr, token: str, *, opens: Callable[[Need], bool] = lambda _: True) -> FhirServer:
     """For a hook's transient token and for a clinician's session; the token lives as long as the object."""
     return FhirServer(ehr.fhir_base, session=session_for(ehr, token=token), opens=opens)

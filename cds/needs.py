@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 from msgspec import Struct
 
@@ -48,6 +48,11 @@ class Need(Struct, frozen=True, kw_only=True):
     @classmethod
     def resources(cls, key: str, resource: str, query: str = "_count=200", *, required: bool = False) -> Need:
         return cls(key=key, resource=resource, query=query, required=required)
+
+    @property
+    def category(self) -> str:
+        """The one category that it searches, or ""."""
+        return parse_qs(self.query).get("category", [""])[0]
 
     @property
     def template(self) -> str:

@@ -68,7 +68,7 @@ def _ask_now(service: DecisionService, session: SmartSession) -> Assessment:
         service,
         patient_id=grant.patient_id,
         now=ehr.now(),
-        client=bearer_client(ehr, grant.token, opens=grant.may_search),
+        client=bearer_client(ehr, grant.token, opens=grant.opens),
         encounter_id=grant.encounter_id,
         labels_read=ehr.labels_read,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from urllib.parse import parse_qs
 
 import msgspec
 from django.db import models
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from cds.fields import EncryptedField
 from cds.models import Assessment, Ehr
+from cds.needs import Need
 
 LAUNCH_LIVES = timedelta(minutes=10)
 SESSION_LIVES = timedelta(hours=8)  # at most; the EHR's token usually ends it sooner
@@ -19,6 +21,12 @@ IDLE = timedelta(minutes=15)  # nobody has looked for so long: the clinician has
 ROWS_KEPT = timedelta(days=1)  # after their end, so that an old address still says "open it again from the chart"
 
 _URI_FORM = "http://smarthealthit.org/fhir/scopes/"  # how some write scopes
+# Of Observations; a scope may name its system or leave it out.
+_CATEGORIES = {
+    "",
+    "http://terminology.hl7.org/CodeSystem/observation-category",
+    "http://hl7.org/fhir/observation-category",
+}
 _VERSION_1 = {"read": "rs", "write": "cud", "*": "cruds"}
 
 
@@ -43,18 +51,27 @@ class Grant(Struct, frozen=True, kw_only=True):
     def may_create(self, resource: str) -> bool:
         return self._allows(resource, "c")
 
-    def may_search(self, resource: str) -> bool:
+    def opens(self, need: Need) -> bool:
         """A Patient is read by its id, everything else is searched for."""
-        return self._allows(resource, "r" if resource == "Patient" else "s")
+        return self._allows(need.resource, "r" if need.resource == "Patient" else "s", category=need.category)
 
-    def _allows(self, resource: str, letter: str) -> bool:
+    def _allows(self, resource: str, letter: str, *, category: str = "") -> bool:
         """By what was granted, in the syntax of version 2 or 1, not by what was asked."""
         for scope in self.scopes:
-            subject, _, letters = scope.removeprefix(_URI_FORM).partition("?")[0].rpartition(".")
+            plain, _, limits = scope.removeprefix(_URI_FORM).partition("?")
+            subject, _, letters = plain.rpartition(".")
             level, _, kind = subject.partition("/")
-            if level in {"patient", "user"} and kind in {resource, "*"} and letter in _VERSION_1.get(letters, letters):
+            fits = level in {"patient", "user"} and kind in {resource, "*"}
+            if fits and letter in _VERSION_1.get(letters, letters) and (not limits or _covers(limits, category)):
                 return True
         return False
+
+
+def _covers(limits: str, category: str) -> bool:
+    """A granular scope opens a part of a type; all of this category, if it is limited by category and nothing else."""
+    given = parse_qs(limits, keep_blank_values=True)
+    names = [one.rpartition("|") for value in given.pop("category", []) for one in value.split(",")]
+    return bool(category) and not given and any(code == category and system in _CATEGORIES for system, _, code in names)
 
 
 class Launch(models.Model):

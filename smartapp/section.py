@@ -17,6 +17,7 @@ from cds.feedback import WRONG
 from cds.finding import Estimate, Finding, Missing, NotApplicable, Outcome
 from cds.flow import enabled
 from cds.models import Assessment, EnabledService, Feedback, WriteBack
+from cds.needs import Need
 from cds.present import failed
 from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
 from cds.service import DecisionService, Trend
@@ -157,9 +158,14 @@ class Section:
 
     @property
     def ungranted(self) -> list[str]:
-        """The kinds of entries that the record system keeps from Bedside, in FHIR's words, which its administrators use."""
-        may_search = self.session.grant.may_search
-        return sorted({need.resource for need in self.service.needs if not may_search(need.resource)})
+        """What the record system keeps from Bedside, in FHIR's words, which its administrators use.
+
+        The category is named where others of the same kind are open.
+        """
+        opens = self.session.grant.opens
+        open_kinds = {need.resource for need in self.service.needs if opens(need)}
+        closed = [need for need in self.service.needs if not opens(need)]
+        return sorted({_with_category(need) if need.resource in open_kinds else need.resource for need in closed})
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -225,6 +231,10 @@ class Section:
     @property
     def not_for(self) -> str:
         return chapter(self.service, "Not for") if has_card(self.service) else ""
+
+
+def _with_category(need: Need) -> str:
+    return f"{need.resource} ({need.category})" if need.category else need.resource
 
 
 def failure_card(service: DecisionService) -> Card:

@@ -11,6 +11,7 @@ import requests
 from fhirclient.server import FHIRServer
 
 from cds.errors import FhirError, FhirInvalid, FhirRefused, FhirUnreachable
+from cds.needs import Need
 
 FHIR_JSON = "application/fhir+json"
 _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
@@ -19,11 +20,11 @@ _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 class FhirServer(FHIRServer):  # type: ignore[misc]
     """One FHIR base. `session` carries the token (an Authlib session) and the limits (cds.http).
 
-    `opens`: may the token search this resource type? Without knowing its scopes, the server will say.
+    `opens`: may the token read what this need asks for? Without knowing its scopes, the server will say.
     """
 
     def __init__(
-        self, base_uri: str, *, session: requests.Session, opens: Callable[[str], bool] = lambda _: True
+        self, base_uri: str, *, session: requests.Session, opens: Callable[[Need], bool] = lambda _: True
     ) -> None:
         super().__init__(None, base_uri=base_uri)
         self.session = session

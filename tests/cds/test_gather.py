@@ -277,7 +277,7 @@ def test_only_what_was_not_prefetched_is_fetched(hospital: Hospital, client: Fhi
 def test_what_the_token_does_not_open_is_not_asked_for(hospital: Hospital, client: FhirServer) -> None:
     hospital.batch_status = 405
     given = prefetch(glucose=..., medications=...)
-    client.opens = lambda kind: kind == "Observation"
+    client.opens = lambda need: need.resource == "Observation"
     context = gather(Question(), patient_id="123", now=NOW, client=client, prefetch=given)
     assert hospital.asked == ["POST ", "GET Observation"]
     assert "medications" in context.unread

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from cds.analytes import HBA1C
 from cds.models import Ehr
+from cds.needs import Need
 from smartapp.models import Grant, Launch, SmartSession, ends, forget_the_old
 
 
@@ -25,6 +27,7 @@ from smartapp.models import Grant, Launch, SmartSession, ends, forget_the_old
         ("system/RiskAssessment.c", False),
         ("openid", False),
         ("patient/RiskAssessment.rs?code=c", False),
+        ("patient/RiskAssessment.c?status=final", False),
     ],
 )
 def test_creating_is_allowed_by_what_was_granted(scope: str, allowed: bool) -> None:
@@ -42,14 +45,44 @@ def test_creating_is_allowed_by_what_was_granted(scope: str, allowed: bool) -> N
         ("patient/*.read", "Condition", True),
         ("user/Condition.*", "Condition", True),
         ("http://smarthealthit.org/fhir/scopes/patient/Condition.rs", "Condition", True),
-        ("patient/Observation.rs?category=laboratory", "Observation", True),
         ("patient/Observation.write", "Observation", False),
         ("system/Observation.rs", "Observation", False),
         ("patient/Condition.rs", "Observation", False),
     ],
 )
 def test_reading_is_allowed_by_what_was_granted(scope: str, kind: str, allowed: bool) -> None:
-    assert Grant(token="t", scopes=(scope,), patient_id="p", actor="a").may_search(kind) is allowed
+    need = Need.patient() if kind == "Patient" else Need.resources("k", kind)
+    assert Grant(token="t", scopes=(scope,), patient_id="p", actor="a").opens(need) is allowed
+
+
+LABORATORY = Need.observations("hba1c", HBA1C, category="laboratory")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "allowed"),
+    [
+        ("patient/Observation.rs?category=laboratory", True),
+        ("patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory", True),
+        ("patient/Observation.rs?category=vital-signs,laboratory", True),
+        ("patient/Observation.rs?category=vital-signs patient/Observation.rs?category=laboratory", True),
+        ("patient/Observation.rs?category=vital-signs patient/*.rs", True),
+        ("patient/Observation.rs?category=vital-signs", False),
+        ("patient/Observation.rs?category=http://elsewhere.example|laboratory", False),
+        ("patient/Observation.rs?category=laboratory&status=final", False),
+        ("patient/Observation.rs?code=4548-4", False),
+        ("patient/Observation.rs?", True),
+        ("patient/Observation.c?category=laboratory", False),
+    ],
+)
+def test_a_granular_scope_counts_only_if_it_covers_the_needs_category(scopes: str, allowed: bool) -> None:
+    grant = Grant(token="t", scopes=tuple(scopes.split()), patient_id="p", actor="a")
+    assert grant.opens(LABORATORY) is allowed
+    assert not grant.may_create("Observation") or "?" not in scopes
+
+
+def test_a_granular_scope_does_not_open_a_need_without_a_category() -> None:
+    grant = Grant(token="t", scopes=("patient/Condition.rs?category=problem-list-item",), patient_id="p", actor="a")
+    assert not grant.opens(Need.resources("conditions", "Condition"))
 
 
 def test_a_session_ends_with_its_token_and_after_a_working_day_at_the_latest() -> None:

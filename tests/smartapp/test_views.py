@@ -223,6 +223,19 @@ def test_what_was_not_granted_is_not_read_and_is_said(browser: Browser) -> None:
     assert "medications" in only_assessment().context.unread
 
 
+def test_a_category_that_was_not_granted_is_not_read_and_is_named(browser: Browser) -> None:
+    address = browser.open("ada")
+    whole = ("Patient", "Condition", "MedicationRequest", "ServiceRequest", "Procedure", "Encounter")
+    laboratory = "patient/Observation.rs?category=laboratory"
+    change_grant(scopes=(laboratory, *(f"patient/{kind}.rs" for kind in whole)))
+    page = text(browser.client.get(address))
+    assert "gave no permission: Observation (vital-signs)" in page
+    assert "gave no permission: Observation (social-history)" in page
+    unread = Assessment.objects.get(service_id="diabetes-risk").context.unread
+    assert {"vitals", "pregnancy"} <= set(unread)
+    assert "hba1c" not in unread
+
+
 def test_without_the_permission_for_what_must_be_read_there_is_no_answer_and_it_is_said(browser: Browser) -> None:
     address = browser.open("ada")
     change_grant(scopes=("patient/Patient.rs", "patient/Observation.rs"))
