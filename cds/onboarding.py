@@ -11,14 +11,14 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 from django.utils import timezone
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 from msgspec import Struct
 
 from cds.connect import session_for
 from cds.errors import CdsError, FhirError, FhirUnreachable
 from cds.http import allowed_addresses, origin
 from cds.models import ConnectionTest, Ehr
+from cds.public_keys import read_keys
+from cds.smart_configuration import ADDRESSES, SmartConfiguration, from_metadata, from_well_known
 
 _KEPT = timedelta(days=30)
 _KEY_TYPE = {"ES": "EC", "RS": "RSA"}
@@ -66,17 +66,6 @@ class Capability(Struct, rename="camel"):
         return any(one.code in {"batch", "transaction"} for rest in self.rest for one in rest.interaction)
 
 
-class SmartAnswer(Struct):
-    """`.well-known/smart-configuration` (SMART App Launch 2.2, "Conformance"); nothing is taken for granted."""
-
-    issuer: str = ""
-    authorization_endpoint: str = ""
-    token_endpoint: str = ""
-    capabilities: list[str] = []
-    code_challenge_methods_supported: list[str] | None = None
-    token_endpoint_auth_methods_supported: list[str] = []
-
-
 # --- The steps ---------------------------------------------------------------------------------------------------
 class Step(Struct, frozen=True, kw_only=True):
     """One step and how it went. `problem` and `remedy` are empty where it went well."""
@@ -104,7 +93,7 @@ class Survey:
     steps: tuple[Step, ...] = ()
     metadata: bytes = b""
     capability: Capability | None = None
-    smart: SmartAnswer | None = None
+    smart: SmartConfiguration | None = None
 
     @property
     def failed(self) -> Step | None:
@@ -112,22 +101,23 @@ class Survey:
 
     def other_origins(self) -> list[str]:
         """Where the login server is, as it says itself, if not at the FHIR base; an administrator agrees to it or not."""
-        base = f"{self.ehr.fhir_base.rstrip('/')}/"
-        told = (self.smart.issuer, self.smart.authorization_endpoint, self.smart.token_endpoint) if self.smart else ()
-        found = {_written(urljoin(base, url)) for url in told if url}
-        return sorted(found - {_written(base)})
+        found = {_written(url) for url in _login_addresses(self.smart, self.ehr)} if self.smart else set()
+        return sorted(found - {_written(self.ehr.fhir_base)})
+
+
+Way = tuple[tuple[str, Callable[[Survey], str]], ...]
 
 
 def look(ehr: Ehr) -> Survey:
     """Before it is connected: the FHIR side only. `ehr` need not be saved."""
-    return _walk(Survey(ehr=ehr), _FHIR_STEPS)
+    return _walk(Survey(ehr=ehr), _FHIR_STEPS, _SMART_STEPS)
 
 
 def try_connection(ehr: Ehr) -> Survey:
     """All steps, and the row by which the first page of the admin knows whether the EHR is reachable."""
     began = time.monotonic()
     ehr.connection_tests.filter(tested_at__lt=timezone.now() - _KEPT).delete()
-    survey = _walk(Survey(ehr=ehr), _FHIR_STEPS + _HOOK_STEPS)
+    survey = _walk(Survey(ehr=ehr), _FHIR_STEPS, _SMART_STEPS + _LAUNCH_STEPS, _HOOK_STEPS)
     ConnectionTest.objects.create(
         ehr=ehr,
         milliseconds=(time.monotonic() - began) * 1000,
@@ -136,12 +126,21 @@ def try_connection(ehr: Ehr) -> Survey:
     return survey
 
 
-def _walk(survey: Survey, steps: tuple[tuple[str, Callable[[Survey], str]], ...]) -> Survey:
-    """In order; the first failure ends it, since what follows would fail for the same reason."""
-    for name, take in steps:
-        step = Step(name=name, tried=False) if survey.failed else _take(name, take, survey)
-        survey.steps = (*survey.steps, step)
+def _walk(survey: Survey, first: Way, *others: Way) -> Survey:
+    """A failure ends its way, and on the first way all: what follows would fail for the same reason. Hooks need no launch."""
+    possible = _follow(survey, first, possible=True)
+    for way in others:
+        _follow(survey, way, possible=possible)
     return survey
+
+
+def _follow(survey: Survey, way: Way, *, possible: bool) -> bool:
+    """Whether it led to its end."""
+    for name, take in way:
+        step = _take(name, take, survey) if possible else Step(name=name, tried=False)
+        survey.steps = (*survey.steps, step)
+        possible = possible and not step.problem
+    return possible
 
 
 def _take(name: str, take: Callable[[Survey], str], survey: Survey) -> Step:
@@ -149,6 +148,9 @@ def _take(name: str, take: Callable[[Survey], str], survey: Survey) -> Step:
         return Step(name=name, told=take(survey))
     except _Failed as failure:
         return Step(name=name, problem=failure.problem, remedy=failure.remedy)
+    except (CdsError, ValueError) as error:  # an address of theirs, or one that is entered here, is none
+        problem = f"What was found or entered cannot be used ({type(error).__name__}: {error})."
+        return Step(name=name, problem=problem, remedy="Check the addresses on this EHR's page and those it publishes.")
 
 
 def _resolve(survey: Survey) -> str:
@@ -211,20 +213,44 @@ def _check_version(survey: Survey) -> str:
 def _read_smart(survey: Survey) -> str:
     url = f"{survey.ehr.fhir_base.rstrip('/')}/.well-known/smart-configuration"
     response = _get(survey.ehr, url, accept="application/json")
-    if response.status_code != 200:
+    status = response.status_code
+    if status == 429 or status >= 500:
+        raise _Failed(f"{url} was answered with {status}.", "Try again later; the server has it, or it would say 404.")
+    found = _login_settings(response.content if status == 200 else None, survey)
+    if not found.complete:
+        both = f"{url} was answered with {status}, and the CapabilityStatement has no complete oauth-uris."
         raise _Failed(
-            f"{url} was answered with {response.status_code}.",
+            "The smart-configuration names no authorization_endpoint or no token_endpoint." if status == 200 else both,
             "Ask whether SMART App Launch is switched on; hooks work without it, launches do not.",
         )
-    survey.smart = _decoded(
-        response.content, SmartAnswer, what="smart-configuration", remedy="Report it to the EHR's vendor."
-    )
-    if not survey.smart.authorization_endpoint or not survey.smart.token_endpoint:
-        raise _Failed(
-            "The smart-configuration names no authorization_endpoint or no token_endpoint.",
-            "Ask whether SMART App Launch is switched on for this base.",
-        )
-    return f"{len(survey.smart.capabilities)} capabilities announced"
+    _require_addresses(found, survey.ehr)
+    survey.smart = found
+    if status != 200:
+        return "none; the login's addresses stand in the CapabilityStatement (SMART version 1), so launches work"
+    return f"{len(found.capabilities)} capabilities announced"
+
+
+def _login_settings(well_known: bytes | None, survey: Survey) -> SmartConfiguration:
+    """As a launch reads them."""
+    try:
+        return from_metadata(survey.metadata) if well_known is None else from_well_known(well_known)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        what = "CapabilityStatement" if well_known is None else "smart-configuration"
+        raise _Failed(f"The {what} is not the JSON that it should be.", "Report it to the EHR's vendor.") from error
+
+
+def _require_addresses(found: SmartConfiguration, ehr: Ehr) -> None:
+    try:
+        for url in _login_addresses(found, ehr):
+            origin(url)
+    except (FhirError, ValueError) as error:
+        raise _Failed("The EHR names a login address that is none.", "Report it to the EHR's vendor.") from error
+
+
+def _login_addresses(found: SmartConfiguration, ehr: Ehr) -> list[str]:
+    base = f"{ehr.fhir_base.rstrip('/')}/"
+    told = (getattr(found, member) for member in ADDRESSES)
+    return [urljoin(base, url) for url in told if url]
 
 
 def _check_pkce(survey: Survey) -> str:
@@ -244,8 +270,8 @@ def _read_hook_keys(survey: Survey) -> str:
         raise _Failed("No key URL is entered.", "Ask the EHR's people for the URL at which the keys of hooks stand.")
     response = _get(ehr, ehr.hook_jwks_url, accept="application/json", origins=(ehr.hook_jwks_url,))
     try:
-        keys = KeySet.import_key_set(msgspec.json.decode(response.content)).keys if response.ok else []
-    except (msgspec.DecodeError, JoseError, KeyError, TypeError, ValueError) as error:
+        keys = read_keys(response.content) if response.ok else ()
+    except ValueError as error:
         raise _Failed(
             f"What stands at {ehr.hook_jwks_url} is not a set of keys.", "Ask the EHR's people for the right URL."
         ) from error
@@ -280,19 +306,15 @@ def _check_client(survey: Survey) -> str:
     return "entered; whether the EHR knows it shows at the first launch"
 
 
-_FHIR_STEPS: tuple[tuple[str, Callable[[Survey], str]], ...] = (
+_FHIR_STEPS: Way = (
     ("Host name and network address", _resolve),
     ("Connection and TLS", _connect),
     ("CapabilityStatement", _read_metadata),
     ("FHIR version", _check_version),
-    ("SMART configuration", _read_smart),
-    ("PKCE", _check_pkce),
 )
-_HOOK_STEPS: tuple[tuple[str, Callable[[Survey], str]], ...] = (
-    ("Login server", _check_login),
-    ("Keys of the hooks", _read_hook_keys),
-    ("Client id", _check_client),
-)
+_SMART_STEPS: Way = (("SMART configuration", _read_smart), ("PKCE", _check_pkce))
+_LAUNCH_STEPS: Way = (("Login server", _check_login), ("Client id", _check_client))
+_HOOK_STEPS: Way = (("Keys of the hooks", _read_hook_keys),)
 
 
 def _get(ehr: Ehr, url: str, *, accept: str, origins: tuple[str, ...] = ()) -> Any:

@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from cds import registry
 from cds.models import Ehr
-from cds.onboarding import Capability, SmartAnswer, Survey
+from cds.onboarding import Capability, Survey
+from cds.smart_configuration import SmartConfiguration
 
 # What "Save to chart" creates; the first is the record that matters, the last the order that a card may suggest.
 WRITTEN = ("RiskAssessment", "Observation", "ServiceRequest")
@@ -62,24 +63,28 @@ def _writes(found: Capability, kind: str) -> Expectation:
     return Expectation(topic=f"Writing {kind}", works=works, text=text)
 
 
-def _launch(found: SmartAnswer) -> Expectation:
-    works = "launch-ehr" in found.capabilities
+def _announced(found: SmartConfiguration, capability: str) -> bool | None:
+    """None where the server announces no capability at all, as those of SMART 1 do."""
+    return capability in found.capabilities if found.capabilities else None
+
+
+def _launch(found: SmartConfiguration) -> Expectation:
+    works = _announced(found, "launch-ehr")
     text = "the app opens from the chart" if works else "not announced: ask whether apps can be opened from the chart"
     return Expectation(topic="Launch from the chart", works=works, text=text)
 
 
-def _standalone(found: SmartAnswer) -> Expectation:
-    works = "launch-standalone" in found.capabilities
-    text = "offered by the server, which then asks for the patient" if works else "not offered by the server"
+def _standalone(found: SmartConfiguration) -> Expectation:
+    works = _announced(found, "launch-standalone")
+    text = "offered by the server, which then asks for the patient" if works else "not announced by the server"
     return Expectation(topic="Launch outside the chart", works=works, text=text)
 
 
-def _scopes(found: SmartAnswer) -> Expectation:
-    new, old = "permission-v2" in found.capabilities, "permission-v1" in found.capabilities
+def _scopes(found: SmartConfiguration) -> Expectation:
     text = (
-        "of version 2 (patient/Observation.rs)"
-        if new or not old
-        else "of version 1 (patient/Observation.read), since the server knows no other"
+        "of version 1 (patient/Observation.read), since the server announces no other"
+        if found.speaks_version_1
+        else "of version 2 (patient/Observation.rs)"
     )
     return Expectation(topic="Scopes", works=True, text=text)
 
@@ -90,7 +95,7 @@ def _hooks() -> Expectation:
     return Expectation(topic="CDS Hooks", works=None, text=text)
 
 
-def client_kind(found: SmartAnswer | None) -> Ehr.ClientKind:
+def client_kind(found: SmartConfiguration | None) -> Ehr.ClientKind:
     """How the app should be registered: the safest kind that the server knows."""
     kinds = {
         "client-confidential-asymmetric": Ehr.ClientKind.ASYMMETRIC,
@@ -100,13 +105,13 @@ def client_kind(found: SmartAnswer | None) -> Ehr.ClientKind:
     return offered[0] if offered else Ehr.ClientKind.PUBLIC
 
 
-def _client(found: SmartAnswer) -> Expectation:
+def _client(found: SmartConfiguration) -> Expectation:
     known = any(name.startswith("client-") for name in found.capabilities)
     text = f"register the app as: {client_kind(found).label}" if known else "not announced: ask how to register the app"
     return Expectation(topic="Registration", works=known or None, text=text)
 
 
-def _sign_in(found: SmartAnswer) -> Expectation:
-    works = "sso-openid-connect" in found.capabilities
+def _sign_in(found: SmartConfiguration) -> Expectation:
+    works = _announced(found, "sso-openid-connect")
     text = "the clinician is known by id_token" if works else "not announced: a launch needs to know the clinician"
     return Expectation(topic="Who is looking", works=works, text=text)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
 import re
-from functools import lru_cache
 
 import requests
-from joserfc.errors import JoseError
-from joserfc.jwk import JWKRegistry, Key
+from joserfc.jwk import Key
 
 from cds.errors import FhirError, Refused
 from cds.http import bounded
 from cds.models import Ehr
+from cds.public_keys import read_keys
 from hooks import memory
-
-logger = logging.getLogger(__name__)
 
 SHORTEST_SECONDS, USUAL_SECONDS, LONGEST_SECONDS = 60, 300, 86_400
 AGAIN_SECONDS = 10  # an unknown kid makes us read the keys again, and a failure try again, this often at most
@@ -43,7 +38,7 @@ def seconds_to_keep(cache_control: str) -> int:
 
 def _kept(ehr: Ehr) -> tuple[Key, ...]:
     text = memory.recall(_place(ehr))
-    return _parsed(str(text)) if text else _read(ehr)
+    return read_keys(str(text).encode()) if text else _read(ehr)
 
 
 def _read_again(ehr: Ehr) -> tuple[Key, ...]:
@@ -59,8 +54,8 @@ def _read(ehr: Ehr) -> tuple[Key, ...]:
     memory.keep(f"{place}:read", 1, seconds=AGAIN_SECONDS)
     try:
         text, seconds = _fetched(ehr)
-        keys = _parsed(text)
-    except (FhirError, ValueError, TypeError, KeyError) as error:
+        keys = read_keys(text.encode())
+    except (FhirError, ValueError) as error:
         memory.keep(f"{place}:failed", 1, seconds=AGAIN_SECONDS)
         raise Refused(f"the EHR's keys cannot be read: {type(error).__name__}") from error
     memory.keep(place, text, seconds=seconds)
@@ -73,18 +68,6 @@ def _fetched(ehr: Ehr) -> tuple[str, int]:
     if answer.status_code != 200:
         raise FhirError("no keys", url=ehr.hook_jwks_url, http_status=answer.status_code)
     return answer.text, seconds_to_keep(answer.headers.get("Cache-Control", ""))
-
-
-@lru_cache(maxsize=64)
-def _parsed(text: str) -> tuple[Key, ...]:
-    """One key that we cannot read (a curve that we do not know) is left out and does not spoil the others."""
-    found = []
-    for member in json.loads(text)["keys"]:
-        try:
-            found.append(JWKRegistry.import_key(member))
-        except (JoseError, ValueError, TypeError, KeyError) as error:
-            logger.info("a published key cannot be used: %s", type(error).__name__)
-    return tuple(found)
 
 
 def _place(ehr: Ehr) -> str:

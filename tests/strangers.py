@@ -9,13 +9,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Stranger(ThreadingHTTPServer):
-    """`pages` by path; one that is None or missing is a 404. `silent`: connects and never answers."""
+    """`pages` by path; one that is None or missing is a 404, unless `statuses` says otherwise.
+
+    `silent`: connects and never answers.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.pages: dict[str, bytes | None] = {}
+        self.statuses: dict[str, int] = {}
         self.asked: list[str] = []
         self.silent = False
         self.closing = threading.Event()
@@ -47,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.closing.wait()
             return
         content = self.server.pages.get(self.path)
-        self.send_response(404 if content is None else 200)
+        self.send_response(self.server.statuses.get(self.path, 404 if content is None else 200))
         self.send_header("Content-Length", str(len(content or b"")))
         self.end_headers()
         self.wfile.write(content or b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.db import models
@@ -21,6 +22,19 @@ def _over_https(field: models.Field[Any, Any], **options: Any) -> forms.Field | 
     return field.formfield(**options)
 
 
+def _is_origin(given: str) -> bool:
+    """scheme://host[:port] and no more; a path would be taken for a limit that it is not."""
+    try:
+        parts, known = urlsplit(given), origin(given)
+    except (FhirError, ValueError):
+        return False
+    return (
+        known.startswith(("https://", "http://"))
+        and bool(parts.hostname)
+        and given == f"{parts.scheme}://{parts.netloc}"
+    )
+
+
 class EhrForm(forms.ModelForm[Ehr]):
     """The client's secret is entered and never shown again."""
 
@@ -30,6 +44,13 @@ class EhrForm(forms.ModelForm[Ehr]):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="For a confidential client with a secret. Empty: the one that is kept stays.",
     )
+
+    def clean_login_origins(self) -> str:
+        origins = str(self.cleaned_data["login_origins"]).split()
+        wrong = [given for given in origins if not _is_origin(given)]
+        if wrong:
+            raise forms.ValidationError(f"Not an origin such as https://login.example.org: {' '.join(wrong)}")
+        return " ".join(origins)
 
     def save(self, commit: bool = True) -> Ehr:
         if secret := self.cleaned_data.get("new_client_secret"):

@@ -12,54 +12,10 @@ from cds.errors import FhirError, FhirInvalid, FhirUnreachable
 from cds.http import origin
 from cds.models import Ehr
 from cds.oauth import origins_of
+from cds.smart_configuration import ADDRESSES, SmartConfiguration, from_metadata, from_well_known
 from smartapp.cookies import digest
 
 _CACHE_SECONDS = 300
-_OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
-_ADDRESSES = ("issuer", "jwks_uri", "authorization_endpoint", "token_endpoint", "revocation_endpoint")
-
-
-class SmartConfiguration(msgspec.Struct):
-    """The members that a launch needs (SMART App Launch 2.2, "Conformance"); "" for an address that was not given."""
-
-    authorization_endpoint: str
-    token_endpoint: str
-    issuer: str = ""
-    jwks_uri: str = ""
-    revocation_endpoint: str = ""
-    capabilities: list[str] = []
-    code_challenge_methods_supported: list[str] | None = None
-    authorization_response_iss_parameter_supported: bool = False  # RFC 9207
-
-    @property
-    def speaks_version_1(self) -> bool:
-        """Whether scopes must be asked in the syntax of version 1. Servers of that time name no PKCE methods either."""
-        of_that_time = "permission-v1" in self.capabilities or self.code_challenge_methods_supported is None
-        return of_that_time and "permission-v2" not in self.capabilities
-
-
-class _Uri(msgspec.Struct, rename={"value": "valueUri"}):
-    url: str = ""
-    value: str = ""
-
-
-class _Extension(msgspec.Struct):
-    url: str = ""
-    extension: list[_Uri] = []
-
-
-class _Security(msgspec.Struct, frozen=True):
-    extension: list[_Extension] = []
-
-
-class _Rest(msgspec.Struct):
-    security: _Security = _Security()
-
-
-class _Capabilities(msgspec.Struct):
-    """A CapabilityStatement, as far as SMART 1 speaks through it."""
-
-    rest: list[_Rest] = []
 
 
 def configuration_of(ehr: Ehr) -> SmartConfiguration:
@@ -88,26 +44,16 @@ def _well_known(ehr: Ehr) -> SmartConfiguration | None:
     if content is None:
         return None
     try:
-        return msgspec.json.decode(content, type=SmartConfiguration)
+        return from_well_known(content)
     except msgspec.DecodeError as error:
         raise FhirInvalid("the smart-configuration is incomplete", url=ehr.fhir_base) from error
 
 
 def _oauth_uris(ehr: Ehr) -> SmartConfiguration:
-    """SMART 1: the addresses stand in the CapabilityStatement, everything else is unknown."""
     try:
-        found = msgspec.json.decode(_read(ehr, "metadata") or b"{}", type=_Capabilities)
+        return from_metadata(_read(ehr, "metadata") or b"{}")
     except msgspec.DecodeError as error:
         raise FhirInvalid("the CapabilityStatement cannot be read", url=ehr.fhir_base) from error
-    extensions = [one for rest in found.rest for one in rest.security.extension if one.url == _OAUTH_URIS]
-    uris = {uri.url: uri.value for one in extensions for uri in one.extension}
-    if not uris.get("authorize") or not uris.get("token"):
-        raise FhirInvalid("no smart-configuration, and no oauth-uris in the CapabilityStatement", url=ehr.fhir_base)
-    return SmartConfiguration(
-        authorization_endpoint=uris["authorize"],
-        token_endpoint=uris["token"],
-        revocation_endpoint=uris.get("revoke", ""),
-    )
 
 
 def _read(ehr: Ehr, path: str) -> bytes | None:
@@ -121,10 +67,18 @@ def _read(ehr: Ehr, path: str) -> bytes | None:
 
 
 def _checked(found: SmartConfiguration, ehr: Ehr) -> SmartConfiguration:
+    if not found.complete:
+        raise FhirInvalid("smart-configuration or oauth-uris missing or incomplete", url=ehr.fhir_base)
     if found.code_challenge_methods_supported is not None and "S256" not in found.code_challenge_methods_supported:
         raise FhirInvalid("the server does not support PKCE with S256", url=ehr.fhir_base)
-    for member in _ADDRESSES:
+    for member in ADDRESSES:
         if given := getattr(found, member):
-            url = urljoin(f"{ehr.fhir_base.rstrip('/')}/", given)
-            setattr(found, member, require_registered(url, ehr, name=member))
+            setattr(found, member, require_registered(_absolute(given, ehr, name=member), ehr, name=member))
     return found
+
+
+def _absolute(given: str, ehr: Ehr, *, name: str) -> str:
+    try:
+        return urljoin(f"{ehr.fhir_base.rstrip('/')}/", given)
+    except ValueError as error:
+        raise FhirInvalid(f"{name} is not an address", url=ehr.fhir_base) from error

@@ -12,10 +12,11 @@ from cds import audit
 from cds.connect import bearer_client
 from cds.errors import FhirInvalid, Refused
 from cds.models import Ehr
+from cds.smart_configuration import SmartConfiguration
 from smartapp import cookies
 from smartapp.banner import name_of
 from smartapp.launch import context
-from smartapp.launch.configuration import SmartConfiguration, configuration_of, require_registered
+from smartapp.launch.configuration import configuration_of, require_registered
 from smartapp.launch.identity import Identity, identify
 from smartapp.launch.tokens import TokenResponse, exchange
 from smartapp.models import LAUNCH_LIVES, Grant, Launch, SmartSession, ends

@@ -13,7 +13,9 @@ from cds.connect import session_for
 from cds.errors import FhirInvalid, Refused
 from cds.models import Ehr
 from cds.oauth import origins_of
-from smartapp.launch.configuration import SmartConfiguration, require_registered
+from cds.public_keys import read_keys
+from cds.smart_configuration import SmartConfiguration
+from smartapp.launch.configuration import require_registered
 
 _ALGORITHMS = ["RS256", "RS384", "ES256", "ES384"]
 _LEEWAY_SECONDS = 30
@@ -72,4 +74,4 @@ def _provider(id_token: str, ehr: Ehr, configuration: SmartConfiguration) -> Pro
 def _keys(ehr: Ehr, provider: Provider) -> KeySet:
     """Fetched at each launch: an EHR may rotate its keys at any time, and launches are few."""
     response = session_for(ehr, origins=origins_of(ehr)).get(provider.jwks_uri)
-    return KeySet.import_key_set(msgspec.json.decode(response.content))
+    return KeySet(list(read_keys(response.content)))

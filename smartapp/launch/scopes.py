@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cds.models import Ehr
 from cds.service import DecisionService
-from smartapp.launch.configuration import SmartConfiguration
+from cds.smart_configuration import SmartConfiguration
 
 _IDENTITY = ("openid", "fhirUser")
 _WRITTEN = ("Device", "Observation", "Provenance", "RiskAssessment")

@@ -13,7 +13,8 @@ from requests import HTTPError
 from cds.errors import FhirError, FhirUnreachable, Refused
 from cds.models import Ehr
 from cds.oauth import client_of
-from smartapp.launch.configuration import SmartConfiguration, configuration_of
+from cds.smart_configuration import SmartConfiguration
+from smartapp.launch.configuration import configuration_of
 
 logger = logging.getLogger(__name__)
 

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from joserfc.jwk import ECKey
 from pytest_django import Settings
 
 from cds.models import ConnectionTest, Ehr
 from cds.onboarding import Survey, look, try_connection
 from cds.outlook import outlook
+from smartapp.launch.configuration import configuration_of
 from tests.strangers import Stranger
 
 METADATA: dict[str, Any] = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}
@@ -156,11 +158,97 @@ def test_a_login_server_elsewhere_must_be_agreed_to(stranger: Stranger, db: None
     assert try_connection(ehr).failed is None
 
 
+@pytest.mark.parametrize("address", ["http://[bad", "https://login.example:99999/authorize", "//[/"])
+def test_a_login_address_that_is_none_is_a_named_step(stranger: Stranger, db: None, address: str) -> None:
+    told = configuration(stranger.url, authorization_endpoint=address)
+    stranger.pages["/fhir/.well-known/smart-configuration"] = json.dumps(told).encode()
+    ehr = at(stranger.url)
+    ehr.save()
+    survey = try_connection(ehr)
+    assert stopped_at(survey) == "SMART configuration"
+    assert survey.other_origins() == []
+    assert ConnectionTest.objects.get(ehr=ehr).failed_step == "SMART configuration"
+
+
+@pytest.mark.parametrize("entered", ["https://login.example:99999", "http://[bad"])
+def test_an_entered_login_origin_that_is_none_is_a_named_step(hospital: Ehr, entered: str) -> None:
+    hospital.login_origins = entered
+    assert stopped_at(try_connection(hospital)) == "Login server"
+    assert ConnectionTest.objects.get(ehr=hospital).failed_step == "Login server"
+
+
+# --- An EHR of SMART 1, or without SMART ---------------------------------------------------------------------------
+WELL_KNOWN = "/fhir/.well-known/smart-configuration"
+
+
+def oauth_uris(at: str) -> dict[str, Any]:
+    uris = [{"url": name, "valueUri": f"{at}/{name}"} for name in ("authorize", "token")]
+    url = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+    return {"rest": [{"security": {"extension": [{"url": url, "extension": uris}]}}]}
+
+
+def test_without_a_smart_configuration_launches_work_where_the_capability_statement_has_the_addresses(
+    stranger: Stranger,
+) -> None:
+    stranger.pages[WELL_KNOWN] = None
+    stranger.pages["/fhir/metadata"] = json.dumps(METADATA | oauth_uris(stranger.url)).encode()
+    survey = look(at(stranger.url))
+    assert survey.failed is None
+    expected = {one.topic: one for one in outlook(survey)}
+    assert "version 1" in expected["Scopes"].text
+    assert expected["Launch from the chart"].works is None
+
+
+def test_the_login_addresses_of_a_capability_statement_are_held_to_the_same_origins(
+    stranger: Stranger, db: None
+) -> None:
+    stranger.pages[WELL_KNOWN] = None
+    stranger.pages["/fhir/metadata"] = json.dumps(METADATA | oauth_uris("https://login.example")).encode()
+    ehr = at(stranger.url)
+    ehr.save()
+    assert stopped_at(try_connection(ehr)) == "Login server"
+
+
+def test_a_busy_server_is_not_taken_for_one_without_smart(stranger: Stranger) -> None:
+    stranger.pages["/fhir/metadata"] = json.dumps(METADATA | oauth_uris(stranger.url)).encode()
+    stranger.statuses[WELL_KNOWN] = 503
+    survey = look(at(stranger.url))
+    assert stopped_at(survey) == "SMART configuration"
+    assert survey.failed is not None
+    assert "503" in survey.failed.problem
+
+
+def test_the_keys_of_the_hooks_are_tested_where_no_launch_works(stranger: Stranger, db: None) -> None:
+    stranger.pages[WELL_KNOWN] = None
+    key = ECKey.generate_key("P-384", {"kid": "one"}).as_dict(private=False)
+    stranger.pages["/keys"] = json.dumps({"keys": [{"kty": "EC", "crv": "P-unknown", "kid": "odd"}, key]}).encode()
+    ehr = at(stranger.url, hook_issuer=stranger.url, hook_jwks_url=f"{stranger.url}/keys")
+    ehr.save()
+    survey = try_connection(ehr)
+    steps = {step.name: step for step in survey.steps}
+    assert stopped_at(survey) == "SMART configuration"
+    assert steps["Keys of the hooks"].told == "1 key for ES384,RS384"
+    assert not steps["Client id"].tried
+
+
+def test_where_the_server_names_no_pkce_method_and_no_permission_both_doors_speak_version_1(
+    stranger: Stranger, db: None
+) -> None:
+    told = configuration(stranger.url, capabilities=["launch-ehr"])
+    del told["code_challenge_methods_supported"]
+    stranger.pages[WELL_KNOWN] = json.dumps(told).encode()
+    ehr = at(stranger.url)
+    ehr.save()
+    expected = {one.topic: one for one in outlook(look(ehr))}
+    assert "version 1" in expected["Scopes"].text
+    assert configuration_of(ehr).speaks_version_1
+
+
 def test_keys_without_the_pinned_algorithm_are_no_keys(hospital: Ehr) -> None:
     hospital.hook_algorithms = "PS256"
     assert stopped_at(try_connection(hospital)) == "Keys of the hooks"
 
 
-def test_a_missing_client_id_is_the_last_step(hospital: Ehr) -> None:
+def test_a_missing_client_id_is_a_step_that_fails(hospital: Ehr) -> None:
     hospital.client_id = ""
     assert stopped_at(try_connection(hospital)) == "Client id"

@@ -10,6 +10,7 @@ from cds.errors import FhirInvalid, FhirUnreachable
 from cds.models import Ehr
 from smartapp.launch.begin import begin
 from smartapp.launch.configuration import configuration_of
+from tests.smartapp.conftest import Browser
 from tests.smartapp.stranger import Hospital
 
 
@@ -50,11 +51,21 @@ def test_a_login_server_at_another_origin_is_taken_where_an_administrator_has_re
     assert configuration_of(other_ehr).token_endpoint == "https://login.example.org/token"
 
 
-@pytest.mark.parametrize("rubbish", ["https://host:port/x", "javascript:alert(1)", "//elsewhere.example.org/x"])
+@pytest.mark.parametrize(
+    "rubbish",
+    ["http://[bad", "https://host:99999/x", "https://host:port/x", "javascript:alert(1)", "//elsewhere.example.org/x"],
+)
 def test_rubbish_for_an_address_is_refused(other_ehr: Ehr, stranger: Hospital, rubbish: str) -> None:
     stranger.configuration["authorization_endpoint"] = rubbish
     with pytest.raises(FhirInvalid, match="authorization_endpoint"):
         configuration_of(other_ehr)
+
+
+def test_a_login_origin_that_is_none_leads_to_a_page_and_not_to_an_error(browser: Browser) -> None:
+    Ehr.objects.update(login_origins="https://login.example:99999")
+    stopped = browser.launch("ada")
+    assert stopped.status_code == 502
+    assert "settings cannot be used" in stopped.content.decode()
 
 
 # --- SMART 1: the CapabilityStatement ----------------------------------------------------------------------------

@@ -73,6 +73,20 @@ def test_another_key_is_refused(other_ehr: Ehr, stranger: Hospital) -> None:
         believed(jwt.encode({"alg": "RS256", "kid": str(forged.kid)}, claims(stranger), forged), other_ehr)
 
 
+def test_a_key_that_nobody_knows_breaks_no_launch(other_ehr: Ehr, stranger: Hospital) -> None:
+    good = stranger.key.as_dict(private=False)
+    odd = {"kty": "EC", "crv": "P-unknown", "kid": "odd", "x": "a", "y": "b"}
+    stranger.pages["/jwks"] = (200, {"keys": [odd, good]})
+    assert believed(signed(stranger), other_ehr).sub == "42"
+
+
+@pytest.mark.parametrize("page", [{}, {"keys": 7}, {"keys": []}, []], ids=str)
+def test_without_a_set_of_keys_nobody_is_believed(other_ehr: Ehr, stranger: Hospital, page: Any) -> None:
+    stranger.pages["/jwks"] = (200, page)
+    with pytest.raises(Refused):
+        believed(signed(stranger), other_ehr)
+
+
 def test_a_shared_secret_is_refused(other_ehr: Ehr, stranger: Hospital) -> None:
     """The classic: HS256 with the public key as the secret."""
     parts = [{"alg": "HS256", "kid": str(stranger.key.kid)}, claims(stranger)]

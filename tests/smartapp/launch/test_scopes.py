@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cds import registry
-from smartapp.launch.configuration import SmartConfiguration
+from cds.smart_configuration import SmartConfiguration
 from smartapp.launch.scopes import scopes_for
 
 
