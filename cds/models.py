@@ -79,7 +79,6 @@ class Ehr(models.Model):
     standalone = models.BooleanField(default=False, help_text="May be opened from our own page, without a chart.")
     refresh = models.CharField(max_length=20, choices=Refresh, default=Refresh.NEVER, blank=True)
     hook_issuer = models.URLField(
-        unique=True,
         null=True,
         blank=True,
         help_text="`iss` of the JWT with which the EHR signs its hooks; empty: none.",
@@ -91,7 +90,9 @@ class Ehr(models.Model):
         max_length=5, choices=HooksVersion, default=HooksVersion.V2_0, help_text="CDS Hooks as the EHR speaks it."
     )
     hook_tenant = models.CharField(
-        max_length=200, blank=True, help_text="If set, the `tenant` that the JWT must name: one issuer, many hospitals."
+        max_length=200,
+        blank=True,
+        help_text="The `tenant` that the JWT must name; needed where one issuer signs for several EHRs.",
     )
     hook_algorithms = models.CharField(max_length=50, default="ES384,RS384", help_text="Accepted, separated by comma.")
     frame_ancestors = models.CharField(max_length=500, blank=True, help_text="Origins that may frame our pages.")
@@ -114,6 +115,9 @@ class Ehr(models.Model):
 
     class Meta:
         verbose_name = "EHR"
+        constraints = [
+            models.UniqueConstraint(fields=["hook_issuer", "hook_tenant"], name="one_ehr_per_issuer_and_tenant")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -125,6 +129,21 @@ class Ehr(models.Model):
         same = [name for name, base in others if _spelt_out(base) == _spelt_out(self.fhir_base)]
         if same:
             raise ValidationError({"fhir_base": f"{same[0]} has this FHIR base already."})
+        self._require_own_tenant()
+
+    def _require_own_tenant(self) -> None:
+        """Where EHRs share an issuer, only the tenant tells them apart: none of them may do without."""
+        sharing = Ehr.objects.exclude(pk=self.pk).filter(hook_issuer=self.hook_issuer or None)
+        taken = {row.hook_tenant: row.name for row in sharing} if self.hook_issuer else {}
+        if not taken:
+            return
+        if not self.hook_tenant:
+            told = f"{next(iter(taken.values()))} has this hook issuer, too: enter the tenant that its tokens name."
+            raise ValidationError({"hook_tenant": told})
+        if "" in taken:
+            raise ValidationError({"hook_tenant": f"{taken['']} has this hook issuer, too: enter its tenant first."})
+        if self.hook_tenant in taken:
+            raise ValidationError({"hook_tenant": f"{taken[self.hook_tenant]} has this issuer and tenant already."})
 
     @property
     def is_test(self) -> bool:

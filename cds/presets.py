@@ -43,6 +43,7 @@ PRESETS = (
         hook_issuer="https://cds-hooks.cerner.com",
         notes=(
             "The key URL of hooks must be one of those listed at authorization.cerner.com/jwk; enter that one.",
+            "This issuer signs for all customers: ask for the hospital's tenant and enter it.",
             "Links in cards are removed unless their address was registered: register the launch URL.",
             "In its documentation of 2021 only the hook patient-view was offered: ask which hooks are there today.",
             "Tokens for systems live five minutes. Codes of the vendor's own cannot be searched for.",

@@ -195,6 +195,69 @@ def test_the_secret_is_kept_encrypted_and_never_shown(administrator: Client, ehr
     assert bytes(Ehr.objects.get().client_secret or b"") == b"open sesame"
 
 
+@pytest.mark.parametrize(
+    "entered",
+    [
+        "https://login.example:99999",
+        "http://[bad",
+        "login.example",
+        "https://login.example/oauth",
+        "javascript:alert(1)",
+    ],
+)
+def test_a_login_origin_that_is_none_is_refused_on_both_pages(administrator: Client, ehr: Ehr, entered: str) -> None:
+    address = reverse("admin:cds_ehr_change", args=[ehr.pk])
+    given = f"https://fine.example {entered}"
+    assert "Not an origin" in administrator.post(address, form_for(ehr, login_origins=given)).content.decode()
+    kept = {"keep": "1", "fhir_base": "https://new.example/fhir", "name": "New", "login_origins": given}
+    assert "Not an origin" in administrator.post(CONNECT, kept).content.decode()
+    assert Ehr.objects.get().login_origins == ""
+
+
+def test_login_origins_with_and_without_a_port_are_kept(administrator: Client, ehr: Ehr) -> None:
+    address = reverse("admin:cds_ehr_change", args=[ehr.pk])
+    given = "https://login.example https://second.example:8443"
+    assert administrator.post(address, form_for(ehr, login_origins=given)).status_code == 302
+    assert Ehr.objects.get().login_origins == given
+
+
+# --- One issuer for several hospitals --------------------------------------------------------------------------------
+def keep_another(administrator: Client, ehr: Ehr, tenant: str) -> str:
+    """The page that comes back when a second hospital with the first one's issuer is entered."""
+    new = {"keep": "1", "fhir_base": "https://new.example/fhir", "name": "New", "environment": "test"}
+    new |= {"time_zone": "UTC", "client_kind": "public", "hooks_version": "2.0", "hook_algorithms": "ES384"}
+    new |= {"hook_issuer": str(ehr.hook_issuer), "hook_tenant": tenant}
+    return str(administrator.post(CONNECT, new).content.decode())
+
+
+def test_an_issuer_is_shared_by_hospitals_that_each_have_a_tenant(administrator: Client, ehr: Ehr) -> None:
+    Ehr.objects.update(hook_tenant="clinic-a")
+    assert keep_another(administrator, ehr, "clinic-b") == ""
+    assert Ehr.objects.filter(hook_issuer=ehr.hook_issuer).count() == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("", "clinic-b", "enter its tenant first"),
+        ("clinic-a", "", "enter the tenant"),
+        ("clinic-a", "clinic-a", "has this issuer and tenant already"),
+    ],
+)
+def test_hospitals_that_no_tenant_tells_apart_share_no_issuer(
+    administrator: Client, ehr: Ehr, first: str, second: str, told: str
+) -> None:
+    Ehr.objects.update(hook_tenant=first)
+    assert told in keep_another(administrator, ehr, second)
+    assert Ehr.objects.count() == 1
+
+
+def test_hospitals_without_hooks_share_nothing(administrator: Client, ehr: Ehr) -> None:
+    ehr.hook_issuer = None
+    ehr.save()
+    assert keep_another(administrator, Ehr(hook_issuer=""), "") == ""
+
+
 def test_the_connection_is_tested_with_one_button(administrator: Client, hospital: Ehr) -> None:
     address = reverse("admin:cds_ehr_connection", args=[hospital.pk])
     assert "Never tested" in administrator.get(address).content.decode()

@@ -200,6 +200,39 @@ def test_without_a_registered_tenant_any_is_trusted(hospital: Ehr) -> None:
     assert call(signed(tenant="clinic-b")).status_code == 200
 
 
+def shared(hospital: Ehr, first: str, second: str, **changed: Any) -> Ehr:
+    """A second hospital whose calls the same issuer signs."""
+    Ehr.objects.update(hook_tenant=first)
+    return Ehr.objects.create(
+        name="Second",
+        fhir_base="https://second.example/fhir",
+        hook_issuer=hospital.hook_issuer,
+        hook_jwks_url=hospital.hook_jwks_url,
+        hook_tenant=second,
+        private_network=True,
+        **changed,
+    )
+
+
+def test_where_an_issuer_is_shared_the_tenant_says_which_hospital_calls(hospital: Ehr) -> None:
+    second = shared(hospital, "clinic-a", "clinic-b")
+    audience = emr.endpoint(SERVICE)
+    assert trust(signed(tenant="clinic-a"), audience=audience) == hospital
+    assert trust(signed(tenant="clinic-b"), audience=audience) == second
+
+
+@pytest.mark.parametrize("tenant", [None, "", "clinic-c", ["clinic-a"]])
+@pytest.mark.parametrize("first", ["", "clinic-a"])
+def test_where_an_issuer_is_shared_nobody_stands_in_for_another(hospital: Ehr, first: str, tenant: Any) -> None:
+    shared(hospital, first, "clinic-b")
+    assert refused(call(signed(tenant=tenant)))
+
+
+def test_a_hospital_that_was_switched_off_is_not_replaced_by_one_of_the_same_issuer(hospital: Ehr) -> None:
+    shared(hospital, "", "clinic-b", active=False)
+    assert refused(call(signed(tenant="clinic-b")))
+
+
 def test_the_host_header_does_not_choose_the_audience(hospital: Ehr) -> None:
     aud = f"http://evil.example/cds-services/{SERVICE}"
     headers = {"Authorization": f"Bearer {signed(aud=aud)}", "Host": "evil.example", "X-Forwarded-Host": "evil.example"}
