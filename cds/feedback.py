@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -45,9 +45,16 @@ class _Override(msgspec.Struct, rename="camel"):
 class _Entry(msgspec.Struct, rename="camel"):
     card: str
     outcome: Literal["accepted", "overridden"]
-    outcome_timestamp: datetime
+    outcome_timestamp: Annotated[datetime, msgspec.Meta(tz=True)]  # a moment, not a time of day somewhere
     accepted_suggestions: list[_Suggestion] = []
     override_reason: _Override | None = None
+
+    def __post_init__(self) -> None:
+        """At the end of time a zone leads beyond it, and no database takes that."""
+        try:
+            self.outcome_timestamp.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("not a moment") from error
 
 
 class _Body(msgspec.Struct):
@@ -60,10 +67,13 @@ def hear(body: bytes, *, service: DecisionService, ehr: Ehr) -> list[Feedback]:
         entries = msgspec.json.decode(body, type=_Body).feedback
     except msgspec.DecodeError as error:
         raise BadInput("the feedback does not have the shape that CDS Hooks gives it") from error
-    heard = [
-        _keep(entry, suggestion, service=service, ehr=ehr) for entry in entries for suggestion in _suggestions(entry)
-    ]
-    audit.record("feedback", actor=ehr.name[:64], ehr=ehr, subject=service.id, entries=len(heard))
+    with transaction.atomic():
+        heard = [
+            _keep(entry, suggestion, service=service, ehr=ehr)
+            for entry in entries
+            for suggestion in _suggestions(entry)
+        ]
+        audit.record("feedback", actor=ehr.name[:64], ehr=ehr, subject=service.id, entries=len(heard))
     return heard
 
 
@@ -89,10 +99,8 @@ def report_wrong(assessment: Assessment, *, actor: str, reason: str, comment: st
             return row
         row.reason, row.comment, row.outcome_at, row.reviewed_at = reason, said, now, None
         row.save()
-        patient_id, subject = assessment.context.patient.id, str(assessment.id)
-        audit.record(
-            "report-wrong", actor=actor, ehr=assessment.ehr, patient_id=patient_id, subject=subject, reason=reason
-        )
+        key, subject = assessment.patient_key, str(assessment.id)
+        audit.record("report-wrong", actor=actor, ehr=assessment.ehr, patient_key=key, subject=subject, reason=reason)
     return row
 
 

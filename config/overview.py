@@ -121,8 +121,9 @@ def waiting() -> list[Waiting]:
         test=False,
         queued_at__gt=timezone.now() - _WEEK,
     )
-    feedback = Feedback.objects.filter(reviewed_at=None, outcome=Feedback.Outcome.OVERRIDDEN)
-    feedback = feedback.exclude(card__assessment__test=True)
+    unread = Feedback.objects.filter(reviewed_at=None)
+    overrides = unread.filter(outcome=Feedback.Outcome.OVERRIDDEN).exclude(card__assessment__test=True)
+    wrong = unread.filter(outcome=Feedback.Outcome.WRONG).exclude(assessment__test=True)
     return [
         Waiting(
             what="Failed write-backs", count=write_backs.count(), url=_list("cds_writeback", status__exact="failed")
@@ -133,8 +134,13 @@ def waiting() -> list[Waiting]:
             url=_list("cds_assessment", status__in="failed,expired", test__exact="0"),
         ),
         Waiting(
+            what="Reports that an answer looks wrong",
+            count=wrong.count(),
+            url=_list("cds_feedback", outcome__exact="wrong", reviewed_at__isempty="1"),
+        ),
+        Waiting(
             what="Overrides to review",
-            count=feedback.count(),
+            count=overrides.count(),
             url=_list("cds_feedback", outcome__exact="overridden", reviewed_at__isempty="1"),
         ),
     ]

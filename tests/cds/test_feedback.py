@@ -1,12 +1,18 @@
-"""A report that an answer is wrong: one of each clinician and answer, and the last word counts."""
+"""Feedback: a report that an answer is wrong, one of each clinician and answer; what an EHR sends, whole or not at all."""
 
 from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import ClassVar
+from uuid import uuid4
 
 import pytest
 
 from cds.errors import BadInput
-from cds.feedback import report_wrong
-from cds.models import Assessment, AuditEntry, Ehr, Feedback
+from cds.feedback import hear, report_wrong
+from cds.models import Assessment, AuditEntry, Ehr, Feedback, IssuedCard
+from cds.service import DecisionService
 from tests.cds.test_flow import opened
 
 pytestmark = pytest.mark.django_db
@@ -45,3 +51,33 @@ def test_saying_the_same_again_changes_nothing(assessment: Assessment) -> None:
 def test_a_reason_that_is_not_offered_is_refused(assessment: Assessment) -> None:
     with pytest.raises(BadInput):
         report_wrong(assessment, actor="a", reason="x" * 200)
+
+
+# --- What an EHR sends -----------------------------------------------------------------------------------------------
+class Tireless(DecisionService):
+    """Its snooze is longer than time itself, so that keeping it fails."""
+
+    id = "tireless"
+    snoozes: ClassVar[dict[str, timedelta]] = {"never": timedelta.max}
+
+
+def entry(assessment: Assessment, reason: str, *, time: str = "2026-11-22T10:00:00Z") -> dict[str, object]:
+    card = IssuedCard.objects.create(uuid=uuid4(), assessment=assessment, summary_kind="rule")
+    said = {"reason": {"code": reason}}
+    return {"card": str(card.pk), "outcome": "overridden", "outcomeTimestamp": time, "overrideReason": said}
+
+
+def test_a_message_is_kept_whole_or_not_at_all(assessment: Assessment) -> None:
+    body = json.dumps({"feedback": [entry(assessment, "other"), entry(assessment, "never")]}).encode()
+    with pytest.raises(OverflowError):
+        hear(body, service=Tireless(), ehr=assessment.ehr)
+    assert not Feedback.objects.exists()
+    assert not AuditEntry.objects.filter(action="feedback").exists()
+
+
+@pytest.mark.parametrize("time", ["2026-11-22T10:00:00", "2026-11-22", "9999-12-31T23:59:59-14:00", "soon"])
+def test_a_time_that_is_no_moment_is_refused(assessment: Assessment, time: str) -> None:
+    body = json.dumps({"feedback": [entry(assessment, "other", time=time)]}).encode()
+    with pytest.raises(BadInput):
+        hear(body, service=Tireless(), ehr=assessment.ehr)
+    assert not Feedback.objects.exists()

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
-from cds.models import Assessment, ConnectionTest, Ehr, Feedback, WriteBack
+from cds.feedback import report_wrong
+from cds.models import Assessment, AuditEntry, ConnectionTest, Ehr, Feedback, WriteBack
 from cds.switch import switch_off
 from config import overview
 from config.overview import Firing
@@ -113,7 +115,12 @@ def test_what_failed_and_what_is_to_be_reviewed_waits(real: Ehr) -> None:
     WriteBack.objects.create(assessment=failed, target="chart", status="failed")
     for outcome in ("overridden", "accepted"):
         Feedback.objects.create(ehr=real, service_id=SERVICE, card_uuid="u", outcome=outcome, outcome_at=timezone.now())
-    assert [one.count for one in overview.waiting()] == [1, 1, 1]
+    assert [one.count for one in overview.waiting()] == [1, 1, 0, 1]
+
+
+def reported(ehr: Ehr, *, test: bool = False) -> Feedback:
+    assessment = assessed(ehr, f"reported {test}", status="done", test=test)
+    return report_wrong(assessment, actor="a clinician", reason="facts", comment="<b>Her</b> glucose was not hers.")
 
 
 def test_the_links_lead_to_what_waits_and_reviewed_feedback_waits_no_more(real: Ehr) -> None:
@@ -127,6 +134,49 @@ def test_the_links_lead_to_what_waits_and_reviewed_feedback_waits_no_more(real: 
     chosen = {"action": "mark_reviewed", "_selected_action": [str(Feedback.objects.get().pk)]}
     assert client.post(address, chosen).status_code == 302
     assert count("Overrides") == 0
+
+
+# --- An answer that looks wrong -------------------------------------------------------------------------------------
+def page_of(row: Feedback) -> str:
+    return reverse("admin:cds_feedback_change", args=[row.pk])
+
+
+def test_a_report_that_an_answer_looks_wrong_waits_until_it_is_reviewed(real: Ehr) -> None:
+    row = reported(real)
+    reported(real, test=True)
+    assert count("Reports") == 1
+    address = next(one.url for one in overview.waiting() if one.what.startswith("Reports"))
+    client = signed_in("clinical approver")
+    assert str(page_of(row)) in client.get(address).content.decode()
+    client.post(address, {"action": "mark_reviewed", "_selected_action": [str(row.pk)]})
+    assert count("Reports") == 0
+
+
+def test_a_reviewer_reads_what_was_written_and_that_is_audited(real: Ehr) -> None:
+    row = reported(real)
+    page = signed_in("clinical approver").get(page_of(row)).content.decode()
+    assert "&lt;b&gt;Her&lt;/b&gt; glucose was not hers." in page
+    assert "a clinician" in page
+    assert str(row.assessment_id) in page
+    entry = AuditEntry.objects.get(action="read-feedback")
+    assert (entry.ehr, entry.patient_key, entry.subject) == (real, "k", f"feedback {row.pk}")
+    assert "glucose" not in repr(vars(entry))
+
+
+def test_the_comment_of_an_override_is_read_in_the_same_way(real: Ehr) -> None:
+    row = Feedback.objects.create(
+        ehr=real, service_id=SERVICE, card_uuid="u", outcome="overridden", outcome_at=timezone.now(), comment=b"known"
+    )
+    assert "known" in signed_in("clinical approver").get(page_of(row)).content.decode()
+    assert AuditEntry.objects.filter(action="read-feedback").count() == 1
+
+
+@pytest.mark.parametrize("role", ["auditor", "integrator"])
+def test_who_may_not_review_reads_no_comment(real: Ehr, role: str) -> None:
+    page = signed_in(role).get(page_of(reported(real)))
+    assert page.status_code == 200
+    assert "glucose" not in page.content.decode()
+    assert not AuditEntry.objects.filter(action="read-feedback").exists()
 
 
 # --- The page, and who sees and may do what -------------------------------------------------------------------------

@@ -279,6 +279,15 @@ def test_feedback_that_is_none_is_a_400(hospital: Ehr) -> None:
     assert emr.post(f"{emr.endpoint(SERVICE)}/feedback", {"feedback": [{"card": 1}]}).status_code == 400
 
 
+def test_a_time_without_a_zone_is_a_400_and_nothing_of_that_message_is_kept(hospital: Ehr) -> None:
+    (card,) = cards("ada")
+    said = {"card": card["uuid"], "outcome": "overridden", "overrideReason": {"reason": {"code": "already-known"}}}
+    times = ("2026-11-22T10:00:00Z", "2026-11-22T10:00:00")
+    body = {"feedback": [said | {"outcomeTimestamp": time} for time in times]}
+    assert emr.post(f"{emr.endpoint(SERVICE)}/feedback", body).status_code == 400
+    assert not Feedback.objects.exists()
+
+
 def test_a_failed_call_is_counted_too(hospital: Ehr) -> None:
     post(request_body("ada") | {"hook": "order-sign"})
     assert HookCall.objects.get().status == 400
