@@ -13,7 +13,7 @@ from cds import audit
 from smartapp import cookies
 from smartapp.launch.tokens import revoke
 from smartapp.models import SmartSession
-from smartapp.stops import Reason, Stopped
+from smartapp.stops import Reason, Stopped, asker
 
 _SEEN_TO_THE = timedelta(minutes=1)  # no write for every plot of a page
 
@@ -30,6 +30,7 @@ def required(request: HttpRequest, session_id: uuid.UUID) -> SmartSession:
     if session is None:
         raise Stopped(Reason.SESSION_OVER)
     known = cookies.fits(cookies.secret_in(request, _cookie_of(session_id)), session.secret_hash)
+    asker.set(session if known else None)
     if not known or session.expired or not session.ehr.active:
         raise Stopped(Reason.SESSION_OVER, ehr=session.ehr)
     if session.idle:

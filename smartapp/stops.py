@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from functools import wraps
@@ -15,10 +16,13 @@ from cds import audit
 from cds.errors import CdsError, FhirRefused, MergedPatient
 from cds.models import Ehr
 from smartapp.frames import in_frame_of
+from smartapp.models import SmartSession
 
 logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
+# Whose request is under way, once its cookie has proved the session: a refusal is written down with what is known.
+asker: ContextVar[SmartSession | None] = ContextVar("asker", default=None)
 _NOTHING = "Nothing was read, and nothing was written."
 _AGAIN = "Open Bedside again from the patient's chart."
 
@@ -178,6 +182,7 @@ def stops_plainly(view: View) -> View:
 
     @wraps(view)
     def wrapped(request: HttpRequest, **names: str) -> HttpResponse:
+        nobody = asker.set(None)
         try:
             return view(request, **names)
         except Stopped as stop:
@@ -190,14 +195,28 @@ def stops_plainly(view: View) -> View:
         except CdsError as error:
             logger.warning("a page could not be shown: %s", type(error).__name__)
             return stop_page(request, Stopped(Reason.UNREACHABLE))
+        finally:
+            asker.reset(nobody)
 
     return wrapped
 
 
 def stop_page(request: HttpRequest, stop: Stopped) -> HttpResponse:
     words = stop.reason.value
-    audit.record(
-        "refusal", actor="unknown", ehr=stop.ehr, subject="launch", status=words.status, reason=stop.reason.name
-    )
+    if words.status >= 400:
+        _record(stop)
     response = render(request, "smartapp/stopped.html", {"words": words, "again": stop.again}, status=words.status)
     return in_frame_of(stop.ehr, response)
+
+
+def _record(stop: Stopped) -> None:
+    session = asker.get()
+    audit.record(
+        "refusal",
+        actor=session.grant.actor if session else "unknown",
+        ehr=session.ehr if session else stop.ehr,
+        patient_id=session.grant.patient_id if session else "",
+        subject=str(session.id) if session else "launch",
+        status=stop.reason.value.status,
+        reason=stop.reason.name,
+    )

@@ -66,3 +66,39 @@ def test_nobody_else_can_close_it(browser: Browser) -> None:
     assert browser.client.post(action, {"token": "0" * 64}).status_code == 403
     assert browser.client.get(action).status_code == 405
     assert SmartSession.objects.exists()
+
+
+# --- What is written down of a stop ----------------------------------------------------------------------------------
+def refusals() -> list[AuditEntry]:
+    return list(AuditEntry.objects.filter(action="refusal"))
+
+
+def test_who_closes_was_not_refused_anything(browser: Browser) -> None:
+    action, form = form_of(browser.look("ada"))
+    browser.client.post(action, form)
+    assert refusals() == []
+
+
+def test_a_refusal_in_a_session_names_who_and_whose(browser: Browser) -> None:
+    action, _ = form_of(browser.look("ada"))
+    session = SmartSession.objects.get()
+    browser.client.post(action, {"token": "0" * 64})
+    (entry,) = refusals()
+    assert (entry.ehr, entry.actor, entry.subject) == (browser.ehr, session.grant.actor, str(session.id))
+    assert entry.patient_key == browser.ehr.pseudonym("ada")
+    assert entry.detail == {"status": 403, "reason": "FORM_OVER"}
+
+
+def test_what_the_ehr_refused_is_written_down_with_the_session_too(browser: Browser) -> None:
+    address = browser.open("ada")
+    Ehr.objects.update(fhir_base="http://127.0.0.1:1/fhir")
+    assert browser.client.get(address).status_code == 502
+    (entry,) = refusals()
+    assert (entry.ehr, entry.patient_key) == (browser.ehr, browser.ehr.pseudonym("ada"))
+
+
+def test_who_has_not_proved_a_session_is_nobody(browser: Browser) -> None:
+    address = browser.open("ada")
+    assert Client(SERVER_NAME="localhost").get(address).status_code == 403
+    (entry,) = refusals()
+    assert (entry.actor, entry.patient_key, entry.subject) == ("unknown", "", "launch")
