@@ -291,7 +291,11 @@ class IssuedCard(models.Model):
     issued_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        indexes = [models.Index(fields=["user_key", "-issued_at"], name="latest_cards_of_a_user")]
+        indexes = [
+            models.Index(fields=["user_key", "-issued_at"], name="latest_cards_of_a_user"),
+            models.Index(fields=["words_key", "user_key", "-issued_at"], name="latest_cards_of_these_words"),
+            models.Index(fields=["hook_instance"], name="cards_of_a_call"),
+        ]
 
     def __str__(self) -> str:
         return str(self.uuid)

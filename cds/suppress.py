@@ -90,12 +90,12 @@ def _reason(
         return Reason.SNOOZE
     if card.indicator != "info" or not viewer.user_key or not _limited(enabled):
         return None
-    seen = _seen(said, assessment, enabled, viewer)
-    if _asked_again(seen, viewer):
-        return None
-    if _cooling_down(seen, assessment, enabled):
-        return Reason.COOL_DOWN
-    return Reason.BUDGET if _spent(assessment, enabled, viewer, len(shown)) else None
+    held = None
+    if _cooling_down(said, assessment, enabled, viewer):
+        held = Reason.COOL_DOWN
+    elif _spent(assessment, enabled, viewer, len(shown)):
+        held = Reason.BUDGET
+    return None if held and _asked_again(said, assessment, viewer) else held
 
 
 def _snoozed(card: Card, rule: str, assessment: Assessment, viewer: Viewer) -> bool:
@@ -116,27 +116,20 @@ def _limited(enabled: EnabledService) -> bool:
     return enabled.cool_down_hours > 0 or enabled.daily_budget is not None
 
 
-def _seen(said: str, assessment: Assessment, enabled: EnabledService, viewer: Viewer) -> list[IssuedCard]:
-    """When this user was shown these words about this patient, as far back as any rule looks."""
-    longest = max(_REPEATED_WITHIN, timedelta(hours=enabled.cool_down_hours))
-    cards = IssuedCard.objects.filter(
-        user_key=viewer.user_key,
-        issued_at__gt=timezone.now() - longest,
-        words_key=said,
-        assessment__patient_key=assessment.patient_key,
-    )
-    return list(cards.select_related("assessment").only("issued_at", "hook_instance", "assessment__service_id"))
+def _cooling_down(said: str, assessment: Assessment, enabled: EnabledService, viewer: Viewer) -> bool:
+    since = timezone.now() - timedelta(hours=enabled.cool_down_hours)
+    seen = IssuedCard.objects.filter(user_key=viewer.user_key, words_key=said, issued_at__gt=since)
+    return seen.filter(
+        assessment__patient_key=assessment.patient_key, assessment__service_id=assessment.service_id
+    ).exists()
 
 
-def _asked_again(seen: list[IssuedCard], viewer: Viewer) -> bool:
+def _asked_again(said: str, assessment: Assessment, viewer: Viewer) -> bool:
     """The EHR repeats a call whose answer it may never have got; what was in it is not old news."""
     lately = timezone.now() - _REPEATED_WITHIN
-    return any(card.hook_instance == viewer.hook_instance != "" and card.issued_at > lately for card in seen)
-
-
-def _cooling_down(seen: list[IssuedCard], assessment: Assessment, enabled: EnabledService) -> bool:
-    since = timezone.now() - timedelta(hours=enabled.cool_down_hours)
-    return any(card.assessment.service_id == assessment.service_id and card.issued_at > since for card in seen)
+    again = IssuedCard.objects.filter(hook_instance=viewer.hook_instance, user_key=viewer.user_key, words_key=said)
+    again = again.filter(issued_at__gt=lately, assessment__patient_key=assessment.patient_key)
+    return bool(viewer.hook_instance) and again.exists()
 
 
 def _spent(assessment: Assessment, enabled: EnabledService, viewer: Viewer, more: int) -> bool:
