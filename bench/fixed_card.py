@@ -14,7 +14,6 @@ from hooks.requests import parse, patient_id
 from hooks.responses import cards_as_json
 from hooks.trust import Caller
 
-
 EHR = Ehr(name="Bench")  # not saved: the card's source names it
 
 
