@@ -124,7 +124,8 @@ else:
         "tcp_user_timeout": 1000,  # milliseconds: a server that vanished is noticed
     }
     if not DATABASES["default"]["OPTIONS"]["pool"]["max_size"]:
-        del DATABASES["default"]["OPTIONS"]["pool"]  # DATABASE_POOL=0, for workers of Celery's solo pool: with it they hang
+        # DATABASE_POOL=0, for workers of Celery's solo pool, which hang with it.
+        del DATABASES["default"]["OPTIONS"]["pool"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Queue, cache, doorbell --------------------------------------------------------------------------------------
