@@ -2,59 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.cohorts.checks import refuse_unusable, sentence
 from scoring.errors import CohortUnusable
+
+Numbers = NDArray[np.float64]
+Texts = NDArray[np.str_]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
-    """One row a person. Arrays of one length; `groups` are for reporting only and never reach the model."""
+    """Arrays of one length, a row for each time somebody was looked at. `groups` are for reporting only."""
 
     source: str
-    sha256: str  # of the file read
-    rows: NDArray[np.float64]
+    sha256: str  # of what was read
+    features: tuple[str, ...]  # the names of the columns of `rows`
+    rows: Numbers  # nan is missing
     label: NDArray[np.bool_]
-    period: NDArray[np.str_]  # sorts by time: "1999-2000"
-    weight: NDArray[np.float64]  # to the population, mean 1 in each period
-    subsample_weight: NDArray[np.float64]  # the survey's own weight; 0 outside its subsample
-    groups: Mapping[str, NDArray[np.str_]]
+    person: Texts  # who; rows of one person stay together in every split and every resample
+    repeats: bool = False  # may a person have several rows?
+    period: Texts = field(
+        default_factory=lambda: np.array([], dtype=np.str_)
+    )  # sorts by time; "" where time is unknown
+    weight: Numbers = field(default_factory=lambda: np.array([]))  # to the population, mean 1 in each period; else ones
+    subsample_weight: Numbers = field(default_factory=lambda: np.array([]))  # a survey's own; 0 outside its subsample
+    groups: Mapping[str, Texts] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        columns = (self.label, self.period, self.weight, self.subsample_weight, *self.groups.values())
-        if any(len(column) != len(self.rows) for column in columns):
+        self._fill("period", np.full(len(self), "", dtype=np.str_))
+        self._fill("weight", np.ones(len(self)))
+        self._fill("subsample_weight", np.ones(len(self)))
+        columns = (self.label, self.person, self.period, self.weight, self.subsample_weight, *self.groups.values())
+        if any(len(column) != len(self) for column in columns):
             raise CohortUnusable("columns of different lengths")
+        if self.rows.shape != (len(self), len(self.features)):
+            raise CohortUnusable(f"{len(self.features)} features are named for rows of shape {self.rows.shape}")
+
+    def _fill(self, name: str, column: NDArray[Any]) -> None:
+        if not len(getattr(self, name)):
+            object.__setattr__(self, name, column)
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def checked(self, features: Sequence[str]) -> Cohort:
+        """With exactly these features in this order, and fit to learn from or to measure on; else CohortUnusable."""
+        missing = [name for name in features if name not in self.features]
+        if missing:
+            raise CohortUnusable(sentence("the table has no column for", missing))
+        places = [self.features.index(name) for name in features]
+        chosen = replace(self, features=tuple(features), rows=self.rows[:, places])
+        refuse_unusable(chosen)
+        return chosen
 
     def where(self, chosen: NDArray[np.bool_]) -> Cohort:
         return replace(
             self,
             rows=self.rows[chosen],
             label=self.label[chosen],
+            person=self.person[chosen],
             period=self.period[chosen],
             weight=self.weight[chosen],
             subsample_weight=self.subsample_weight[chosen],
             groups={name: column[chosen] for name, column in self.groups.items()},
         )
 
-    def with_rows(self, rows: NDArray[np.float64]) -> Cohort:
+    def with_rows(self, rows: Numbers) -> Cohort:
         return replace(self, rows=rows)
 
     def summary(self) -> dict[str, Any]:
-        """Which periods, how many people, how many with the label."""
-        periods = sorted(set(self.period.tolist()))
-        return {"periods": periods, "n": len(self), "events": int(self.label.sum())}
+        """Which periods, how many rows, how many with the label, and how many people where that differs."""
+        periods = sorted(set(self.period.tolist()) - {""})
+        people = {"people": len(set(self.person.tolist()))} if self.repeats else {}
+        return {"periods": periods, "n": len(self), "events": int(self.label.sum()), **people}
 
     def split(self, last_for_training: str) -> tuple[Cohort, Cohort]:
-        """Before and after: up to and including that period, and everything later."""
+        """By time: up to and including that period, and everything later of other people."""
         early = self.period <= last_for_training
-        if early.all() or not early.any():
+        late = ~early & ~np.isin(self.person, self.person[early])
+        if not early.any() or not late.any():
             raise CohortUnusable(f"nothing on one side of {last_for_training}")
-        return self.where(early), self.where(~early)
+        return self.where(early), self.where(late)
+
+    def split_people(self, share: float, *, seed: int) -> tuple[Cohort, Cohort]:
+        """By person: about this share of them, and the others. Who goes where does not change as others join."""
+        first = np.array([_place(person, seed=seed) < share for person in self.person.tolist()], dtype=np.bool_)
+        if first.all() or not first.any():
+            raise CohortUnusable(f"too few people to set {share:.0%} of them apart")
+        return self.where(first), self.where(~first)
+
+
+def _place(person: str, *, seed: int) -> float:
+    """Where in [0, 1) this person stands in this shuffle."""
+    return int.from_bytes(blake2b(f"{seed} {person}".encode(), digest_size=8).digest()) / 2**64

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scoring.cohorts.checks import refuse_missing
 from scoring.errors import CohortUnusable
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 SOURCE = "CDC/NCHS NHANES"
 COLUMNS = {
+    "seqn": "person",
     "cycle": "cycle",
     "age_years": "age",
     "gender": "gender",
@@ -51,7 +53,13 @@ def read(path: Path) -> pd.DataFrame:
     """All adults, with `sex` as a number and `weight`, see `post_stratify`."""
     import pandas as pd
 
-    table = pd.read_parquet(find(path), columns=list(COLUMNS)).rename(columns=COLUMNS)
+    file = find(path)
+    try:
+        table = pd.read_parquet(file)
+    except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
+        raise CohortUnusable(f"{file.name} is not a parquet file that can be read") from error
+    refuse_missing(table.columns, needed=COLUMNS, where=file.name)
+    table = table[list(COLUMNS)].rename(columns=COLUMNS)
     table["sex"] = table.gender.map({"male": 1.0, "female": 0.0})
     table["subsample_weight"] = table.subsample_weight.fillna(0.0)
     return table

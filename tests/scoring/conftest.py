@@ -34,6 +34,8 @@ def cohort() -> Cohort:
     return Cohort(
         source="made up",
         sha256="0" * 64,
+        features=("sugar", "girth", "noise"),
+        person=np.arange(PEOPLE).astype(np.str_),
         rows=rows,
         label=label,
         period=np.array(["1999-2000", "2001-2002", "2003-2004"])[np.arange(PEOPLE) % 3],

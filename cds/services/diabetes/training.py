@@ -43,6 +43,8 @@ def as_cohort(table: pd.DataFrame, *, sha256: str) -> Cohort:
     return Cohort(
         source=nhanes.SOURCE,
         sha256=sha256,
+        features=KEYS,
+        person=table.person.to_numpy().astype(np.str_),
         rows=np.array([row(record) for record in records], dtype=np.float64),
         label=table.hba1c.ge(DIABETES_HBA1C).to_numpy(dtype=np.bool_),
         period=table.cycle.to_numpy(dtype=np.str_),

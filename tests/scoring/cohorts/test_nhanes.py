@@ -52,3 +52,13 @@ def test_the_table_itself_may_be_named(tmp_path: Path) -> None:
     path = tmp_path / "any.parquet"
     path.touch()
     assert nhanes.find(path) == path
+
+
+def test_a_table_without_a_column_names_it_and_a_broken_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "any.parquet"
+    pd.DataFrame({source: [1] for source in nhanes.COLUMNS if source not in ("waist_cm", "seqn")}).to_parquet(path)
+    with pytest.raises(CohortUnusable, match=r"any\.parquet has no column seqn, waist_cm"):
+        nhanes.read(path)
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(CohortUnusable, match=r"any\.parquet is not a parquet file"):
+        nhanes.read(path)

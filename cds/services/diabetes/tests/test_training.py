@@ -46,7 +46,8 @@ PERSON = {
 
 def cohort_of(folder: Path, *changes: Mapping[str, object]) -> Cohort:
     path = folder / "nhanes_adults_few.parquet"
-    pd.DataFrame([{**PERSON, **change} for change in changes]).to_parquet(path)
+    people = [{**PERSON, "seqn": number, **change} for number, change in enumerate(changes)]
+    pd.DataFrame(people).to_parquet(path)
     return undiagnosed(path)
 
 
