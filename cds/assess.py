@@ -36,9 +36,10 @@ def assess(assessment_id: str) -> None:
 
 
 def answer(assessment: Assessment) -> Outcome:
-    """Deterministic: the stored facts, the service's code and the model's version give the same answer again."""
+    """Deterministic: the stored facts, the service's code and the recorded version of the model, approved or retired
+    since, give the same answer again."""
     service = registry.get(assessment.service_id)
-    model = shelf.active(service.model) if service.model else None
+    model = shelf.get(service.model, assessment.model_version) if service.model else None
     return service.assess(assessment.context, model=model, threshold=assessment.threshold)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from datetime import datetime
 from typing import Any
@@ -176,6 +177,7 @@ class EnabledService(models.Model):
     class Stage(models.TextChoices):
         OFF = "off", "Off: not offered"
         SILENT = "silent", "Silent: scored and stored, never shown"
+        CANARY = "canary", "Canary: shown to a share of the users, silent for the rest"
         LIVE = "live", "Live"
 
     class WriteBackPolicy(models.TextChoices):
@@ -185,6 +187,7 @@ class EnabledService(models.Model):
     ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="services")
     service_id = models.CharField(max_length=100)
     stage = models.CharField(max_length=10, choices=Stage, default=Stage.SILENT)
+    canary_percent = models.PositiveSmallIntegerField(default=10, help_text="The share of users that a canary reaches.")
     threshold = models.FloatField(null=True, blank=True, help_text="A fraction; empty: the service's own.")
     write_back = models.CharField(max_length=10, choices=WriteBackPolicy, default=WriteBackPolicy.SUGGEST)
     cool_down_hours = models.PositiveSmallIntegerField(
@@ -205,6 +208,18 @@ class EnabledService(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service_id} at {self.ehr}: {self.stage}"
+
+    @property
+    def shown(self) -> bool:
+        """To anybody at all."""
+        return self.stage in {self.Stage.CANARY, self.Stage.LIVE}
+
+    def shown_to(self, user_key: str) -> bool:
+        """A canary's users are drawn by hash: each stays on one side, and a larger share keeps those of the smaller."""
+        if self.stage != self.Stage.CANARY:
+            return self.shown
+        drawn = hashlib.sha256(f"canary|{self.service_id}|{user_key}".encode()).digest()
+        return bool(user_key) and int.from_bytes(drawn) % 100 < self.canary_percent
 
 
 class ConnectionTest(models.Model):

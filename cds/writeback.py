@@ -81,8 +81,8 @@ def records(assessment: Assessment) -> Kept:
 
 def _require_allowed(assessment: Assessment) -> None:
     row = EnabledService.objects.filter(ehr=assessment.ehr, service_id=assessment.service_id).first()
-    if row is None or row.stage != EnabledService.Stage.LIVE:
-        raise WriteBackOff("this service is not live at this EHR; nothing was written")
+    if row is None or not row.shown:
+        raise WriteBackOff("this service is not shown at this EHR; nothing was written")
     if row.write_back == EnabledService.WriteBackPolicy.OFF:
         raise WriteBackOff("writing back is switched off for this service at this EHR; nothing was written")
 

@@ -79,13 +79,13 @@ class Call(APIView):
         service, self.log.ehr = registry.get(service_id), caller(request)
         hook = parse(body(request), service)
         here = enabled(self.log.ehr, service)
-        at = here.stage
+        shown = here.shown_to(_viewer(self.log.ehr, hook).user_key)
         self.log.hook = hook.hook
         self.log.hook_instance, self.log.prefetched = (
             hook.hook_instance.replace("\0", "")[:64],
             len(hook.prefetch or {}),
         )
-        if at == Stage.OFF:
+        if here.stage == Stage.OFF:
             self.log.answer = "off"
             return Response({"cards": []})
         self.log.test = self.log.ehr.is_invented(patient_id(hook))
@@ -93,13 +93,13 @@ class Call(APIView):
             return self._leave_alone(hook, service, answer="opted-out", cards=[])
         context = self._gather(service, hook)
         if context.patient.restricted and not self.log.ehr.restricted_in_hooks:
-            cards = [restricted()] if at == Stage.LIVE else []
+            cards = [restricted()] if shown else []
             return self._leave_alone(hook, service, answer="restricted", cards=cards)
-        wait = settings.HOOK_WAIT_SECONDS if at == Stage.LIVE else 0
+        wait = settings.HOOK_WAIT_SECONDS if shown else 0
         assessment = decide(
             service=service, here=here, context=context, wait=wait, asker=hook.hook_instance or str(uuid.uuid4())
         )
-        cards = self._keep(hook, assessment, present(assessment, context) if at == Stage.LIVE else [], here=here)
+        cards = self._keep(hook, assessment, present(assessment, context) if shown else [], here=here)
         return Response(cards_as_json(cards, service=service, ehr=self.log.ehr, assessment=assessment))
 
     def _gather(self, service: DecisionService, hook: HookRequest) -> PatientContext:

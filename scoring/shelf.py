@@ -1,4 +1,4 @@
-"""The model shelf: put a version, approve it, and get the approved one, checked and cached.
+"""The model shelf: put a version, approve it, and get that or any other, checked and cached.
 
 XGBoost is imported only inside `load`: the web process asks for a version or its facts and never pays for it.
 """
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scoring.errors import ModelChanged, ModelDamaged, ModelMissing
 from scoring.models import ModelVersion
 
+KEPT_LOADED = 8  # versions in memory of one process, about 1 MB each
 LOOK_AGAIN_SECONDS = 2.0  # how long a process may go on with a version that has just been replaced
 
 
@@ -75,17 +76,29 @@ class _Approved:
 
 
 _approved: dict[str, _Approved] = {}
-_loaded: dict[str, Model] = {}
+_loaded: dict[tuple[str, str], Model] = {}
 _loading = threading.Lock()
 
 
 def active(name: str) -> Model:
-    """The approved version of `name`, loaded once a process."""
-    approved = _look_up(name)
+    """The approved version of `name`."""
+    return get(name, _look_up(name).version)
+
+
+def get(name: str, version: str) -> Model:
+    """That version, whatever its status: a question is answered by the version that it was asked of. Loaded once a
+    process, while others go on with what is loaded."""
+    model = _loaded.get((name, version))
+    return model or _load_once(name, version)
+
+
+def _load_once(name: str, version: str) -> Model:
     with _loading:  # two threads need not both read the artefact
-        model = _loaded.get(name)
-        if model is None or (model.version, model.sha256) != (approved.version, approved.sha256):
-            model = _loaded[name] = load(_row(name, approved.version))
+        model = _loaded.get((name, version))
+        if model is None:
+            model = _loaded[name, version] = load(_row(name, version))
+        if len(_loaded) > KEPT_LOADED:
+            del _loaded[next(iter(_loaded))]
         return model
 
 

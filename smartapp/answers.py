@@ -1,4 +1,4 @@
-"""Ask every service that is live at the EHR about the session's patient."""
+"""Ask every service that the EHR shows to this user about the session's patient."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cds.connect import bearer_client
 from cds.errors import MissingData, ProtectedData
 from cds.flow import decide, enabled
 from cds.gather import gather
-from cds.models import Assessment, Ehr, EnabledService
+from cds.models import Assessment, Ehr
 from cds.service import DecisionService
 from scoring.errors import ScoringError
 from smartapp import glass
@@ -35,14 +35,20 @@ class Answer:
     protected: bool = False
 
 
-def live_services(ehr: Ehr) -> list[DecisionService]:
-    return [one for one in registry.all_services() if enabled(ehr, one).stage == EnabledService.Stage.LIVE]
+def shown_services(ehr: Ehr) -> list[DecisionService]:
+    """Live, or live for some."""
+    return [one for one in registry.all_services() if enabled(ehr, one).shown]
+
+
+def _for_user(session: SmartSession) -> list[DecisionService]:
+    ehr, user_key = session.ehr, session.grant.actor
+    return [one for one in registry.all_services() if enabled(ehr, one).shown_to(user_key)]
 
 
 def ask(session: SmartSession) -> list[Answer]:
     """First the service of the card that was opened, then the one that the launch's `intent` names, if there is one."""
     first = (session.shown.service_id if session.shown else "", session.grant.intent)
-    ordered = sorted(live_services(session.ehr), key=lambda one: [one.id != wanted for wanted in first])
+    ordered = sorted(_for_user(session), key=lambda one: [one.id != wanted for wanted in first])
     return [_answer(one, session) for one in ordered]
 
 
@@ -82,10 +88,10 @@ def _ask_now(service: DecisionService, session: SmartSession) -> Assessment:
 
 
 def required(session: SmartSession, assessment_id: uuid.UUID) -> Assessment:
-    """An assessment that this session may see: this EHR's, this patient's, of a live service."""
+    """An assessment that this session may see: this EHR's, this patient's, of a service that this user sees."""
     key = session.ehr.pseudonym(session.grant.patient_id)
     found = Assessment.objects.filter(pk=assessment_id, ehr=session.ehr, patient_key=key).first()
-    if found is None or found.service_id not in {service.id for service in live_services(session.ehr)}:
+    if found is None or found.service_id not in {service.id for service in _for_user(session)}:
         raise Stopped(Reason.SESSION_OVER, ehr=session.ehr)
     glass.require_willing(session)
     if found.context.patient.restricted and not glass.broken(session):

@@ -9,7 +9,7 @@ from cds.errors import FhirInvalid
 from cds.models import Ehr
 from cds.oauth import client_of
 from smartapp import cookies
-from smartapp.answers import live_services
+from smartapp.answers import shown_services
 from smartapp.launch.configuration import configuration_of
 from smartapp.launch.scopes import scopes_for
 from smartapp.launch.tokens import redirect_uri
@@ -42,7 +42,7 @@ def begin(ehr: Ehr, ticket: str = "") -> Begun:
     configuration = configuration_of(ehr)
     state, secret, nonce = (secrets.token_urlsafe(32) for _ in range(3))
     verifier = secrets.token_urlsafe(64)
-    asked = scopes_for(live_services(ehr), configuration, standalone=not ticket, refresh=ehr.refresh)
+    asked = scopes_for(shown_services(ehr), configuration, standalone=not ticket, refresh=ehr.refresh)
     client = client_of(ehr, token_endpoint=configuration.token_endpoint, scope=asked, redirect_uri=redirect_uri())
     url, _ = client.create_authorization_url(
         configuration.authorization_endpoint,

@@ -12,6 +12,8 @@ from cds.context import PatientContext
 from cds.facts import Person
 from cds.fhir.dates import parse
 from cds.models import Assessment, AuditEntry, Ehr
+from scoring import shelf
+from scoring.models import ModelVersion
 
 
 def queued(ehr: Ehr, *, snapshot: bytes | None = None, days_ago: int = 0) -> Assessment:
@@ -21,7 +23,7 @@ def queued(ehr: Ehr, *, snapshot: bytes | None = None, days_ago: int = 0) -> Ass
         ehr=ehr,
         service_id="diabetes-risk",
         service_version="1.2",
-        model_version="nhanes",
+        model_version=shelf.active_version("diabetes-risk"),
         threshold=0.1,
         fingerprint="f",
         patient_key=ehr.pseudonym("p1"),
@@ -40,7 +42,7 @@ def test_a_prediction_is_noted_with_patient_service_and_model(ehr: Ehr) -> None:
     assess.assess(str(assessment.pk))
     assert (entry().action, entry().actor, entry().subject) == ("predict", "bedside", str(assessment.pk))
     assert entry().patient_key == ehr.pseudonym("p1")
-    assert entry().detail == {"service": "diabetes-risk 1.2", "model": "nhanes", "status": "done"}
+    assert entry().detail == {"service": "diabetes-risk 1.2", "model": assessment.model_version, "status": "done"}
 
 
 def test_it_comes_from_no_address(ehr: Ehr) -> None:
@@ -58,6 +60,23 @@ def test_a_prediction_is_noted_once_however_often_the_message_comes(ehr: Ehr) ->
 def test_a_failed_one_is_noted_as_failed(ehr: Ehr, caplog: pytest.LogCaptureFixture) -> None:
     assess.assess(str(queued(ehr, snapshot=b"not the facts").pk))
     assert entry().detail["status"] == "failed"
+
+
+def test_it_is_scored_with_the_version_that_was_asked_whatever_is_approved_by_then(ehr: Ehr) -> None:
+    asked = queued(ehr)
+    ModelVersion.objects.update(status=ModelVersion.Status.RETIRED)
+    shelf.forget()
+    assess.assess(str(asked.pk))
+    asked.refresh_from_db()
+    assert asked.settled
+
+
+def test_a_version_that_is_gone_is_a_failure_and_no_other_version_answers(ehr: Ehr) -> None:
+    asked = queued(ehr)
+    Assessment.objects.update(model_version="0.0.1")
+    assess.assess(str(asked.pk))
+    asked.refresh_from_db()
+    assert (asked.status, asked.failure) == ("failed", "ModelMissing")
 
 
 def test_what_expired_is_counted(ehr: Ehr) -> None:

@@ -158,6 +158,20 @@ def test_a_silent_service_scores_and_shows_nothing(hospital: Ehr) -> None:
     assert finished(Assessment.objects.get()).settled
 
 
+def test_a_canary_is_shown_to_its_share_of_users_and_silent_for_the_rest(hospital: Ehr) -> None:
+    EnabledService.objects.update(stage=EnabledService.Stage.CANARY, canary_percent=50)
+    here = EnabledService.objects.get(service_id=SERVICE)
+    users = [f"Practitioner/{number}" for number in range(100)]
+    inside = next(user for user in users if here.shown_to(hospital.pseudonym(user)))
+    outside = next(user for user in users if not here.shown_to(hospital.pseudonym(user)))
+    body = request_body("ada")
+    body["context"]["userId"] = outside
+    assert post(body).json() == {"cards": []}
+    assert finished(Assessment.objects.get()).settled
+    body["context"]["userId"] = inside
+    assert post(body).json()["cards"] != []
+
+
 def test_a_service_that_is_off_does_not_even_look(hospital: Ehr) -> None:
     body = request_body("ada")
     EnabledService.objects.update(stage=EnabledService.Stage.OFF)

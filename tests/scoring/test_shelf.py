@@ -193,6 +193,37 @@ def test_within_two_seconds_the_database_is_asked_once(
             shelf.active_version("made-up-risk")
 
 
+def test_a_retired_version_still_answers_what_was_asked_of_it(
+    on_the_shelf: ModelVersion, put_next: Callable[[], None]
+) -> None:
+    before = shelf.get("made-up-risk", "1.0.0").score([1, 1, 1])
+    put_next()
+    shelf.approve("made-up-risk", "1.1.0", by="a data scientist")
+    shelf.forget()
+    assert shelf.get("made-up-risk", "1.0.0").score([1, 1, 1]) == before
+    assert shelf.active("made-up-risk").score([1, 1, 1]) != before
+
+
+def test_a_draft_can_be_asked_for_by_its_version(trained: Trained) -> None:
+    shelf.put("made-up-risk", trained.artefact, trained.facts)
+    assert shelf.get("made-up-risk", "1.0.0").version == "1.0.0"
+    with pytest.raises(ModelMissing):
+        shelf.get("made-up-risk", "9.9.9")
+
+
+def test_a_process_keeps_a_few_versions_and_loads_an_evicted_one_again(
+    on_the_shelf: ModelVersion, trained: Trained, django_assert_num_queries: Any
+) -> None:
+    shelf.get("made-up-risk", "1.0.0")
+    with django_assert_num_queries(0):
+        shelf.get("made-up-risk", "1.0.0")
+    for number in range(shelf.KEPT_LOADED):
+        shelf.put("made-up-risk", trained.artefact, {**trained.facts, "version": f"2.0.{number}"})
+        shelf.get("made-up-risk", f"2.0.{number}")
+    with django_assert_num_queries(1):
+        shelf.get("made-up-risk", "1.0.0")
+
+
 def test_a_version_that_is_not_there_cannot_be_approved() -> None:
     with pytest.raises(ModelMissing):
         shelf.approve("made-up-risk", "9.9.9", by="release")

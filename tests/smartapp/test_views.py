@@ -267,6 +267,14 @@ def test_a_silent_service_is_never_shown(browser: Browser) -> None:
     assert not Assessment.objects.exists()
 
 
+def test_a_canary_is_shown_to_its_users_only(browser: Browser) -> None:
+    address = browser.open("ada")
+    EnabledService.objects.update(stage=EnabledService.Stage.CANARY, canary_percent=0)
+    assert "No check is switched on" in text(browser.client.get(address))
+    EnabledService.objects.update(canary_percent=100)
+    assert "No check is switched on" not in text(browser.client.get(address))
+
+
 def test_another_patients_answer_cannot_be_had_through_this_session(browser: Browser) -> None:
     browser.look("bruno")
     brunos = only_assessment()
