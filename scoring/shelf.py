@@ -54,7 +54,19 @@ class Model:
         from xgboost import DMatrix
 
         matrix = DMatrix(rows, feature_names=list(self.features), nthread=1)
-        return [_score(parts) for parts in self.booster.predict(matrix, pred_contribs=True).astype(np.float64)]
+        raw = self.booster.predict(matrix, pred_contribs=True).astype(np.float64)
+        return [_score(parts) for parts in calibrated(raw, self.facts)]
+
+
+def calibrated(parts: NDArray[np.float64], facts: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Log-odds, one row a person and the base last, on Platt's line where training drew one; they still add up.
+
+    margin' = slope * margin + intercept. Platt, Probabilistic outputs for support vector machines (1999).
+    """
+    line = facts.get("calibration", {"slope": 1.0, "intercept": 0.0})
+    straightened: NDArray[np.float64] = parts * line["slope"]
+    straightened[:, -1] += line["intercept"]
+    return straightened
 
 
 def _score(parts: NDArray[np.float64]) -> Score:

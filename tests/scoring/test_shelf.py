@@ -76,6 +76,16 @@ def test_contributions_are_those_that_shap_computes_by_itself(rows: np.ndarray[A
     assert np.abs(ours - theirs).max() < 1e-4
 
 
+def test_a_calibration_moves_the_margin_and_the_contributions_still_add_up(rows: np.ndarray[Any, Any]) -> None:
+    plain = replace(shelf.active(SHIPPED), facts={})
+    model = replace(plain, facts={"calibration": {"slope": 1.5, "intercept": -0.25}})
+    for before, after in zip(plain.score_many(rows), model.score_many(rows), strict=True):
+        assert after.margin == pytest.approx(1.5 * before.margin - 0.25, abs=1e-9)
+        assert after.base + sum(after.contributions) == pytest.approx(after.margin, abs=1e-9)
+        assert after.contributions == pytest.approx([1.5 * share for share in before.contributions])
+        assert after.probability == pytest.approx(shelf.sigmoid(after.margin))
+
+
 def test_one_row_scores_as_it_does_among_many(rows: np.ndarray[Any, Any]) -> None:
     model = shelf.active(SHIPPED)
     assert [model.score(row.tolist()) for row in rows] == model.score_many(rows)
