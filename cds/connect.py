@@ -1,12 +1,15 @@
-"""The only place where a FHIR client is made: whose token, to which base, within which limits."""
+"""The only place where clients are made: whose token, to which base or archive, within which limits."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import requests
 from authlib.integrations.requests_client import OAuth2Session
+from django.conf import settings
 
+from cds.dicom.deliver import Archive, Folder
 from cds.fhir.client import FhirServer
 from cds.http import bounded
 from cds.models import Ehr
@@ -22,3 +25,8 @@ def session_for(ehr: Ehr, *, token: str | None = None, origins: tuple[str, ...] 
 def bearer_client(ehr: Ehr, token: str, *, opens: Callable[[Need], bool] = lambda _: True) -> FhirServer:
     """For a hook's transient token and for a clinician's session; the token lives as long as the object."""
     return FhirServer(ehr.fhir_base, session=session_for(ehr, token=token), opens=opens)
+
+
+def archive_of(ehr: Ehr) -> Archive:
+    """Where this EHR's reports go."""
+    return Folder(path=Path(settings.DICOM_FOLDER))

@@ -9,10 +9,14 @@ CdsError
 ├── MissingData         412  required data could not be had (CDS Hooks 2.0.1, "Prefetch Template")
 │   └── ProtectedData        part of it carries a security label that keeps it out
 ├── TooLarge            413
-└── FhirError           502
-    ├── FhirUnreachable      time-out, connection, 429, 5xx: the same call may work later
-    ├── FhirRefused          401, 403: the token or its scopes do not allow it
-    └── FhirInvalid          the answer, or what we were about to send, is not valid FHIR
+├── FhirError           502
+│   ├── FhirUnreachable      time-out, connection, 429, 5xx: the same call may work later
+│   ├── FhirRefused          401, 403: the token or its scopes do not allow it
+│   └── FhirInvalid          the answer, or what we were about to send, is not valid FHIR
+└── ArchiveError        502  the DICOM archive; the message is a clause that a person may read
+    ├── ArchiveUnreachable   no connection, no answer, busy: the same call may work later
+    ├── ArchiveRefused       it took none of it, or only a part
+    └── ArchiveInvalid       its answer does not say what it took
 """
 
 from __future__ import annotations
@@ -94,4 +98,25 @@ class FhirRefused(FhirError):
 
 
 class FhirInvalid(FhirError):
+    pass
+
+
+class ArchiveError(CdsError):
+    status = 502
+
+
+class ArchiveUnreachable(ArchiveError):
+    retry = True
+
+
+class ArchiveRefused(ArchiveError):
+    """`stored`: SOP Instance UIDs that were taken all the same. Sent again, an instance replaces itself."""
+
+    def __init__(self, message: str, *, stored: tuple[str, ...] = (), retry: bool = False) -> None:
+        super().__init__(message)
+        self.stored = stored
+        self.retry = retry
+
+
+class ArchiveInvalid(ArchiveError):
     pass

@@ -16,7 +16,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from cds import audit, registry
-from cds.dicom.folder import keep
+from cds.connect import archive_of
+from cds.dicom.deliver import deliver
 from cds.dicom.report import structured_report
 from cds.errors import BadInput, CdsError, FhirError, FhirRefused, FhirUnreachable
 from cds.fhir.client import FhirServer
@@ -106,7 +107,7 @@ def _once(
     note(step="begun")
     try:
         made = send(row)
-    except (CdsError, OSError) as error:
+    except CdsError as error:
         logger.warning("write-back %s of assessment %s failed: %s", target, assessment.id, _kind(error))
         _finish(row, status=WriteBack.Status.FAILED, failure=_said(error))
     else:
@@ -187,11 +188,12 @@ def _into_archive(
 ) -> list[str]:
     if patient is None or measured is None:
         raise BadInput("a report needs the patient's identity and a value")
-    return [keep(structured_report(report, measured=measured, patient=patient))]
+    made = structured_report(report, measured=measured, patient=patient)
+    return list(deliver([made], to=archive_of(row.assessment.ehr)).uids)
 
 
 # --- What went wrong, for the clinician --------------------------------------------------------------------------
-def _said(error: CdsError | OSError) -> str:
+def _said(error: CdsError) -> str:
     """What happened and what to do; no address and nothing of the patient."""
     match error:
         case FhirUnreachable():
@@ -200,13 +202,11 @@ def _said(error: CdsError | OSError) -> str:
             said = "The EHR does not allow it for this user and this app."
         case FhirError(http_status=int()):
             said = "The EHR did not accept it."
-        case OSError():
-            said = "The archive's folder cannot be written. Tell an administrator."
         case _:
             said = f"{str(error)[:1].upper()}{str(error)[1:]}."
     return f"{said} ({_kind(error)})"[:300]
 
 
-def _kind(error: CdsError | OSError) -> str:
-    detail = error.http_status if isinstance(error, FhirError) else getattr(error, "strerror", None)
+def _kind(error: CdsError) -> str:
+    detail = error.http_status if isinstance(error, FhirError) else None
     return f"{type(error).__name__} {detail}" if detail else type(error).__name__

@@ -6,19 +6,17 @@ import os
 import tempfile
 from pathlib import Path
 
-from django.conf import settings
 from pydicom.dataset import FileDataset
 
 
-def keep(report: FileDataset) -> str:
-    """Its SOP Instance UID, which is also the file's name. The same report again replaces itself."""
-    folder = Path(settings.DICOM_FOLDER)
+def keep(instance: FileDataset, *, folder: Path) -> str:
+    """Its SOP Instance UID, which is also the file's name. The same instance again replaces itself."""
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-    uid = str(report.SOPInstanceUID)
+    uid = str(instance.SOPInstanceUID)
     descriptor, unfinished = tempfile.mkstemp(dir=folder, prefix=".")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            report.save_as(file, enforce_file_format=True)
+            instance.save_as(file, enforce_file_format=True)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(unfinished, 0o640)  # readable for the archive's own group, which fetches it from here
