@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from cds import plots
 from cds.cards import Card
 from cds.context import PatientContext
 from cds.facts import Observed
@@ -21,13 +22,12 @@ from cds.needs import Need
 from cds.present import failed
 from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
 from cds.service import DecisionService, Trend
+from cds.why import Why, in_words, why
+from cds.words import Frequency, day, measured, number, unit
 from scoring.models import ModelVersion
-from smartapp import plots
 from smartapp.answers import Answer
 from smartapp.model_card import chapter, has_card
 from smartapp.models import SmartSession
-from smartapp.why import Why, in_words, why
-from smartapp.words import Frequency, day, measured, number, unit
 
 
 @dataclass(frozen=True, kw_only=True)

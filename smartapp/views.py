@@ -11,11 +11,12 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
+from cds import plots
 from cds.connect import bearer_client
 from cds.errors import BadInput
 from cds.identity import PatientIdentity
 from cds.writeback import WriteBackOff, write_back
-from smartapp import answers, glass, plots, sessions
+from smartapp import answers, glass, sessions
 from smartapp.banner import age, as_seen, read_patient
 from smartapp.frames import in_frame_of
 from smartapp.models import SmartSession

@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cds import registry
+from cds import plots, registry
 from cds.codes import Code
 from cds.context import PatientContext
 from cds.facts import Observed, Person, Quantity, When
 from cds.finding import Estimate, Factor
 from scoring.shelf import sigmoid
-from smartapp import plots
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 TITLES = {"systolic": "Systolic pressure", "diastolic": "Diastolic pressure", "bmi": "BMI"}

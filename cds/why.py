@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cds.finding import Estimate, Factor
+from cds.words import Frequency, day, measured, signed
 from scoring.shelf import sigmoid
-from smartapp.words import Frequency, day, measured, signed
 
 _NAMED = 6  # steps of the plot that stand alone; the table has them all
 

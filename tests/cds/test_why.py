@@ -9,8 +9,8 @@ import pytest
 
 from cds.facts import Quantity, When
 from cds.finding import Estimate, Factor
+from cds.why import in_words, steps, why
 from scoring.shelf import sigmoid
-from smartapp.why import in_words, steps, why
 
 DAY = datetime(2026, 3, 9, tzinfo=UTC)
 CONTRIBUTIONS = (1.4, -0.5, 0.3, 0.2, -0.1, 0.05, 0.02, -0.01)

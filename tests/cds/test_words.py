@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cds.facts import Quantity, When
-from smartapp.words import Frequency, day, measured, signed
+from cds.words import Frequency, day, measured, signed
 
 SPACE = "\N{NO-BREAK SPACE}"
 

@@ -13,9 +13,9 @@ from cds.context import PatientContext
 from cds.facts import Observed
 from cds.finding import Estimate
 from cds.service import Trend
+from cds.why import Step, steps
+from cds.words import Frequency, number, signed, unit
 from scoring.shelf import sigmoid
-from smartapp.why import Step, steps
-from smartapp.words import Frequency, number, signed, unit
 
 Spec = dict[str, Any]
 _FONT = "system-ui, 'Liberation Sans', Arial, sans-serif"
