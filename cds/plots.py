@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
-
-import vl_convert
 
 from cds.context import PatientContext
 from cds.facts import Observed
@@ -15,52 +12,15 @@ from cds.finding import Estimate
 from cds.service import Trend
 from cds.why import Step, steps
 from cds.words import Frequency, number, signed, unit
+from scoring.plots import Spec, Theme
 from scoring.shelf import sigmoid
 
-Spec = dict[str, Any]
-_FONT = "system-ui, 'Liberation Sans', Arial, sans-serif"
 # Probabilities on the waterfall's axis; Vega leaves out labels that would touch.
 _TICKS = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 _LEAST_SPAN = 2.0  # log-odds
 _BAR, _ROW = 14, {"wide": 26, "narrow": 38}
 _WIDTH = {"wide": 380, "narrow": 300}
 SIZES = tuple(_WIDTH)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Theme:
-    """Blue raises and orange lowers: a pair that colour-blind people tell apart, never red and green."""
-
-    ink: str
-    quiet: str
-    grid: str
-    raises: str
-    lowers: str
-
-
-THEMES = {
-    "light": Theme(ink="#14212b", quiet="#4a5a68", grid="#d5dce3", raises="#1f5fa8", lowers="#b45309"),
-    "dark": Theme(ink="#e8edf2", quiet="#b4c0cb", grid="#3a4753", raises="#7db7f0", lowers="#f5a65b"),
-}
-
-
-def svg(spec: Spec, theme: Theme) -> str:
-    """Rendered in this process, without any network."""
-    return str(vl_convert.vegalite_to_svg({**spec, "config": _config(theme)}, allowed_base_urls=[]))
-
-
-def _config(theme: Theme) -> Spec:
-    text = {"labelColor": theme.ink, "titleColor": theme.quiet, "labelFontSize": 12, "titleFontSize": 12}
-    axis = {"gridColor": theme.grid, "domainColor": theme.grid, "tickColor": theme.grid, "titleFontWeight": "normal"}
-    return {
-        "background": None,
-        "font": _FONT,
-        "view": {"stroke": None},
-        "axis": {**text, **axis},
-        "title": {"color": theme.ink, "fontSize": 13, "anchor": "start"},
-        "text": {"color": theme.ink, "fontSize": 12},
-        "legend": {"labelFontSize": 12, "columnPadding": 20, "labelColor": theme.ink},
-    }
 
 
 # --- The waterfall -----------------------------------------------------------------------------------------------

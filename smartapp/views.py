@@ -16,6 +16,7 @@ from cds.connect import bearer_client
 from cds.errors import BadInput
 from cds.identity import PatientIdentity
 from cds.writeback import WriteBackOff, write_back
+from scoring.plots import THEMES, svg
 from smartapp import answers, glass, sessions
 from smartapp.banner import age, as_seen, read_patient
 from smartapp.frames import in_frame_of
@@ -94,7 +95,7 @@ def plot(
     """An image of the page: waterfall, or the panel of that number. An <img>, so that no style of it touches the page."""
     session = sessions.required(request, session_id)
     section = Section(answers.answer_of(answers.required(session, assessment_id)), session)
-    colours = plots.THEMES.get(theme)
+    colours = THEMES.get(theme)
     if colours is None or size not in plots.SIZES or section.context is None:
         raise Http404("no such plot")
     if name == "waterfall" and section.estimate:
@@ -104,7 +105,7 @@ def plot(
         spec = plots.over_time(trend, section.context, titles=section.titles, theme=colours)
     else:
         raise Http404("no such plot")
-    response = HttpResponse(plots.svg(spec, colours), content_type="image/svg+xml")
+    response = HttpResponse(svg(spec, colours), content_type="image/svg+xml")
     return in_frame_of(session.ehr, response)
 
 

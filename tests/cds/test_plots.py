@@ -11,6 +11,7 @@ from cds.codes import Code
 from cds.context import PatientContext
 from cds.facts import Observed, Person, Quantity, When
 from cds.finding import Estimate, Factor
+from scoring.plots import THEMES, svg
 from scoring.shelf import sigmoid
 
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
@@ -54,10 +55,10 @@ def context() -> PatientContext:
 
 
 @pytest.mark.parametrize("size", plots.SIZES)
-@pytest.mark.parametrize("theme", plots.THEMES)
+@pytest.mark.parametrize("theme", THEMES)
 def test_the_waterfall_names_its_bars_and_its_ends(estimate: Estimate, size: str, theme: str) -> None:
-    colours = plots.THEMES[theme]
-    drawn = plots.svg(plots.waterfall(estimate, size=size, theme=colours), colours)
+    colours = THEMES[theme]
+    drawn = svg(plots.waterfall(estimate, size=size, theme=colours), colours)
     for label in ("Starting point", "Raising: yes", "Lowering: yes", "This person", "+1.00", "\N{MINUS SIGN}0.50"):
         assert label in drawn
     assert "Probability, per cent" in drawn
@@ -66,14 +67,14 @@ def test_the_waterfall_names_its_bars_and_its_ends(estimate: Estimate, size: str
 
 
 def test_direction_does_not_hang_on_colour(estimate: Estimate) -> None:
-    theme = plots.THEMES["light"]
-    drawn = plots.svg(plots.waterfall(estimate, size="wide", theme=theme), theme)
+    theme = THEMES["light"]
+    drawn = svg(plots.waterfall(estimate, size="wide", theme=theme), theme)
     assert 'stroke-dasharray="4,3"' in drawn  # lowering: dashed and nearly hollow
     assert 'fill-opacity="0.15"' in drawn
 
 
 def test_a_small_difference_does_not_fill_the_axis(estimate: Estimate) -> None:
-    axis = plots.waterfall(estimate, size="wide", theme=plots.THEMES["light"])["encoding"]["x"]
+    axis = plots.waterfall(estimate, size="wide", theme=THEMES["light"])["encoding"]["x"]
     low, high = axis["scale"]["domain"]
     assert high - low > 2 > estimate.margin - estimate.base
 
@@ -81,8 +82,8 @@ def test_a_small_difference_does_not_fill_the_axis(estimate: Estimate) -> None:
 @pytest.mark.parametrize("title", ["Blood pressure", "BMI"])
 def test_a_panel_shows_its_unit_its_cut_offs_and_its_newest_value(context: PatientContext, title: str) -> None:
     trend = next(one for service in registry.all_services() for one in service.trends if one.title == title)
-    theme = plots.THEMES["light"]
-    drawn = plots.svg(plots.over_time(trend, context, titles=TITLES, theme=theme), theme)
+    theme = THEMES["light"]
+    drawn = svg(plots.over_time(trend, context, titles=TITLES, theme=theme), theme)
     newest = {"Blood pressure": ("151", "87"), "BMI": ("31.5",)}[title]
     for label in (*newest, *(f"{value:g} {text}" for value, text in trend.cut_offs.items())):
         assert f">{label}</text>" in drawn
@@ -90,8 +91,8 @@ def test_a_panel_shows_its_unit_its_cut_offs_and_its_newest_value(context: Patie
 
 def test_two_series_are_named_by_their_marks(context: PatientContext) -> None:
     trend = next(one for service in registry.all_services() for one in service.trends if one.title == "Blood pressure")
-    theme = plots.THEMES["light"]
-    drawn = plots.svg(plots.over_time(trend, context, titles=TITLES, theme=theme), theme)
+    theme = THEMES["light"]
+    drawn = svg(plots.over_time(trend, context, titles=TITLES, theme=theme), theme)
     assert "Systolic pressure" in drawn
     assert "Diastolic pressure" in drawn
 
@@ -106,5 +107,5 @@ def test_measurements_come_oldest_first(context: PatientContext) -> None:
 def test_the_29th_of_february_has_a_year_before_it(context: PatientContext) -> None:
     leap = PatientContext(patient=context.patient, now=datetime(2028, 2, 29, tzinfo=UTC))
     trend = next(one for service in registry.all_services() for one in service.trends)
-    spec = plots.over_time(trend, leap, titles={}, theme=plots.THEMES["light"])
+    spec = plots.over_time(trend, leap, titles={}, theme=THEMES["light"])
     assert "2027-02-01" in str(spec)
