@@ -34,3 +34,37 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.version} ({self.status})"
+
+
+class Prediction(models.Model):
+    """What a model was asked at the bedside and, later, what was true. Numbers only: whom it was about is not here.
+
+    `case` and `site` mean nothing in this layer; whoever made the row knows what they stand for.
+    """
+
+    class KnownBy(models.TextChoices):
+        RESULT = "result", "A later measurement"
+        DIAGNOSIS = "diagnosis", "A later diagnosis"
+        REVIEW = "review", "A clinician's verdict"
+
+    case = models.UUIDField(unique=True)
+    site = models.CharField(max_length=40)
+    service_id = models.CharField(max_length=100)
+    model_name = models.CharField(max_length=80)
+    model_version = models.CharField(max_length=40)
+    row = models.JSONField(help_text="feature -> number; null is a missing value")
+    probability = models.FloatField(null=True, help_text="A fraction; empty: the model abstained.")
+    threshold = models.FloatField()
+    asked_at = models.DateTimeField()
+    label = models.BooleanField(null=True, help_text="What was true; empty: not known, perhaps never.")
+    labelled_at = models.DateTimeField(null=True, help_text="The moment that the truth is of.")
+    known_by = models.CharField(max_length=10, choices=KnownBy, blank=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("model_name", "site", "-asked_at"), name="newest_predictions"),
+            models.Index(fields=("site", "asked_at"), name="open_predictions", condition=models.Q(label=None)),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.model_name} {self.model_version} on {self.asked_at:%Y-%m-%d}"
