@@ -263,6 +263,7 @@ class Assessment(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     queued_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+    collected_at = models.DateTimeField(null=True, help_text="Since when the statistics know it (cds.outcomes).")
 
     class Meta:
         constraints = [
@@ -273,7 +274,12 @@ class Assessment(models.Model):
                 fields=["queued_at"],
                 name="unfinished_assessments",
                 condition=models.Q(status="queued"),
-            )
+            ),
+            models.Index(
+                fields=["finished_at"],
+                name="uncollected_assessments",
+                condition=models.Q(status="done", collected_at=None),
+            ),
         ]
 
     def __str__(self) -> str:

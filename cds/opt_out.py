@@ -14,6 +14,7 @@ from django.utils import timezone
 from cds import audit
 from cds.models import Assessment, Ehr, OptOut
 from cds.retention import forget
+from scoring.models import Prediction
 
 
 def opt_out(ehr: Ehr, patient_id: str, *, actor: str) -> bool:
@@ -26,6 +27,7 @@ def opt_out(ehr: Ehr, patient_id: str, *, actor: str) -> bool:
         queued.update(status=Assessment.Status.EXPIRED, finished_at=timezone.now())
         # Under no fingerprint they are found again, should the patient say yes today with the same facts.
         assessments.update(fingerprint=Cast("pk", CharField()))
+        Prediction.objects.filter(case__in=assessments.values("pk")).delete()
         if created:
             audit.record("opt-out", actor=actor, ehr=ehr, patient_key=key)
     if not settings.AUDIT_HOLD:

@@ -1,9 +1,11 @@
-"""What is old enough goes: audit entries in whole months after years, the facts behind assessments after months."""
+"""What is old enough goes: audit entries in whole months after years, the facts behind assessments after months,
+rows for the statistics after years."""
 
 from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -12,18 +14,28 @@ from django.utils import timezone
 
 from cds import audit, chain
 from cds.models import Assessment, AuditEntry, PurgedSegment
+from scoring.models import Prediction
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
 
 
-def purge() -> tuple[int, int]:
-    """How many audit entries and snapshots went; under a legal hold none. It leaves its own entry either way."""
-    entries = 0 if settings.AUDIT_HOLD else purge_audit()
-    snapshots = 0 if settings.AUDIT_HOLD else purge_snapshots()
-    audit.record("purge", actor=audit.US, entries=entries, snapshots=snapshots, hold=int(settings.AUDIT_HOLD))
-    return entries, snapshots
+class Purged(NamedTuple):
+    """How many went."""
+
+    entries: int = 0
+    snapshots: int = 0
+    predictions: int = 0
+
+
+def purge() -> Purged:
+    """Under a legal hold nothing goes. It leaves its own entry either way."""
+    gone = Purged()
+    if not settings.AUDIT_HOLD:
+        gone = Purged(entries=purge_audit(), snapshots=purge_snapshots(), predictions=purge_predictions())
+    audit.record("purge", actor=audit.US, **gone._asdict(), hold=int(settings.AUDIT_HOLD))
+    return gone
 
 
 def purge_audit() -> int:
@@ -71,6 +83,12 @@ def purge_snapshots() -> int:
     """The facts of old assessments give way to a keyed hash: enough to prove later what they were, not to read them."""
     before = timezone.now() - timedelta(days=settings.SNAPSHOT_RETENTION_DAYS)
     return forget(Assessment.objects.filter(created_at__lt=before))
+
+
+def purge_predictions() -> int:
+    """Rows of numbers from which no model needs to learn any more."""
+    before = timezone.now() - timedelta(days=settings.PREDICTION_RETENTION_DAYS)
+    return Prediction.objects.filter(asked_at__lt=before).delete()[0]
 
 
 def forget(assessments: QuerySet[Assessment]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
@@ -33,6 +33,14 @@ class Trend(Struct, frozen=True, kw_only=True):
     title: str
     unit: str
     cut_offs: Mapping[float, str]
+
+
+class Truth(Struct, frozen=True, kw_only=True):
+    """What turned out later: the label as the model's recipe defines it, the moment that it is of, how it is known."""
+
+    label: bool
+    at: datetime
+    known_by: Literal["result", "diagnosis"]
 
 
 class DecisionService:
@@ -70,3 +78,11 @@ class DecisionService:
     def about(self, facts: Mapping[str, Any]) -> str:
         """How the model was made and how well it does, in one paragraph, from the model's own facts."""
         raise NotImplementedError
+
+    def row(self, context: PatientContext) -> tuple[float, ...] | None:
+        """What the model sees, in its order of features, nan where missing; None where it is not the model that decides."""
+        return None
+
+    def truth(self, context: PatientContext, *, since: datetime) -> Truth | None:
+        """What a later look at the record says about the question of `since`; None where it says nothing yet."""
+        return None

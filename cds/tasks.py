@@ -10,7 +10,7 @@ from celery.signals import heartbeat_sent, worker_init
 from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
-from cds import chain, doorbell, retention
+from cds import chain, doorbell, outcomes, retention
 from cds.models import Ehr
 from cds.onboarding import try_connection
 from cds.registry import all_services
@@ -19,7 +19,16 @@ from scoring.errors import ScoringError
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["QueueDown", "assess", "pick_up_lost", "purge_expired", "reach_ehrs", "seal_audit", "warm_up"]
+__all__ = [
+    "QueueDown",
+    "assess",
+    "collect_outcomes",
+    "pick_up_lost",
+    "purge_expired",
+    "reach_ehrs",
+    "seal_audit",
+    "warm_up",
+]
 
 
 @shared_task
@@ -46,6 +55,12 @@ def seal_audit() -> None:
 def purge_expired() -> None:
     """Let go of what has been kept long enough."""
     retention.purge()
+
+
+@shared_task
+def collect_outcomes() -> None:
+    """Rows for the statistics out of what was answered, and what turned out about earlier answers."""
+    outcomes.collect()
 
 
 @shared_task

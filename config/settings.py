@@ -146,12 +146,17 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "interactive"
 # A worker takes from all queues unless it is told otherwise.
 CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("interactive", "batch")]
-CELERY_TASK_ROUTES = {"cds.tasks.reach_*": {"queue": "batch"}, "cds.tasks.purge_expired": {"queue": "batch"}}
+CELERY_TASK_ROUTES = {
+    "cds.tasks.reach_*": {"queue": "batch"},
+    "cds.tasks.purge_expired": {"queue": "batch"},
+    "cds.tasks.collect_outcomes": {"queue": "batch"},
+}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "pick-up-lost-assessments": {"task": "cds.tasks.pick_up_lost", "schedule": 15.0},
     "reach-ehrs": {"task": "cds.tasks.reach_ehrs", "schedule": 300.0},
     "seal-audit": {"task": "cds.tasks.seal_audit", "schedule": 60.0},
+    "collect-outcomes": {"task": "cds.tasks.collect_outcomes", "schedule": crontab(minute=40)},
     "purge-expired": {"task": "cds.tasks.purge_expired", "schedule": crontab(hour=3, minute=20)},
 }
 CACHES: dict[str, dict[str, object]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
@@ -167,6 +172,8 @@ AUDIT_ANCHOR_FILE = Path(env.text("AUDIT_ANCHOR_FILE", str(HOME / "audit-anchor.
 AUDIT_RETENTION_YEARS = int(env.number("AUDIT_RETENTION_YEARS", 7))  # HIPAA's usual reading is 6
 AUDIT_HOLD = env.flag("AUDIT_HOLD")  # a legal hold: nothing is purged
 SNAPSHOT_RETENTION_DAYS = int(env.number("SNAPSHOT_RETENTION_DAYS", 90))
+# Rows of numbers without a patient, from which the next model learns.
+PREDICTION_RETENTION_DAYS = int(env.number("PREDICTION_RETENTION_DAYS", 5 * 365))
 
 # --- Deadlines and limits ----------------------------------------------------------------------------------------
 OPEN_DISCOVERY = env.flag("OPEN_DISCOVERY", default=True)  # may a caller without a JWT see which services there are?

@@ -144,19 +144,19 @@ def test_the_hash_is_keyed(ehr: Ehr, settings: Settings) -> None:
 def test_the_nightly_job_leaves_its_own_entry(trail: None, ehr: Ehr) -> None:
     assessment(ehr, days=91)
     tasks.purge_expired()
-    assert AuditEntry.objects.get(action="purge").detail == {"entries": 3, "snapshots": 1, "hold": 0}
+    assert AuditEntry.objects.get(action="purge").detail == {"entries": 3, "snapshots": 1, "predictions": 0, "hold": 0}
 
 
 def test_under_a_legal_hold_nothing_goes(trail: None, ehr: Ehr, settings: Settings) -> None:
     settings.AUDIT_HOLD = True
     assessment(ehr, days=91)
-    assert retention.purge() == (0, 0)
+    assert retention.purge() == (0, 0, 0)
     assert AuditEntry.objects.get(action="purge").detail["hold"] == 1
 
 
 def test_the_command_says_what_went(trail: None, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("purge")
-    assert capsys.readouterr().out == "3 audit entries and 0 snapshots were purged.\n"
+    assert capsys.readouterr().out == "3 audit entries, 0 snapshots and 0 predictions were purged.\n"
 
 
 @pytest.mark.parametrize(("years", "found"), [(5, ["cds.E003"]), (6, []), (7, [])])

@@ -10,8 +10,10 @@ from cds import retention
 
 
 class Command(BaseCommand):
-    help = "Let go of audit entries and of the facts behind assessments that were kept long enough."
+    help = "Let go of audit entries, facts behind assessments and rows for the statistics that were kept long enough."
 
     def handle(self, *_: Any, **__: Any) -> None:
-        entries, snapshots = retention.purge()
-        self.stdout.write(f"{entries} audit entries and {snapshots} snapshots were purged.")
+        gone = retention.purge()
+        self.stdout.write(
+            f"{gone.entries} audit entries, {gone.snapshots} snapshots and {gone.predictions} predictions were purged."
+        )

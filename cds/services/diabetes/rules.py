@@ -34,6 +34,7 @@ STEROID_DAYS = 30  # after a prescription that names no end
 RANDOM_GLUCOSE_MONTHS = 12
 RETEST_PREDIABETES_MONTHS = 12
 SILENT_MONTHS = 36
+TRUTH_DAYS = 180  # a result within half a year tells of the day of the question; later it may tell of a new disease
 # How long the overridden rule is silent about this patient. "The data is wrong" silences nothing: somebody must look.
 SNOOZES = {
     "already-known": timedelta(days=365),
@@ -178,6 +179,12 @@ RULES = (
         key="already-ordered",
         text="A test that was ordered in the last 12 months and is still open is not suggested again; where the order "
         "is all that the card would ask for, there is no card.",
+        source=OURS,
+    ),
+    Rule(
+        key="truth",
+        text="Whether the estimate was right is learnt from the first interpretable HbA1c, or else a diagnosis, within 180 "
+        "days. An HbA1c under 6.5 % while a glucose-lowering drug is taken, or a limit, rules nothing out.",
         source=OURS,
     ),
     Rule(

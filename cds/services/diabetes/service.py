@@ -15,9 +15,10 @@ from cds.context import PatientContext
 from cds.finding import Estimate, Finding, Missing, NotEnoughData, Outcome, Step
 from cds.needs import Need
 from cds.registry import register
-from cds.service import DecisionService, Record, Trend
+from cds.service import DecisionService, Record, Trend, Truth
 from cds.services.diabetes import cards, chart, criteria, features, report, rules, value_sets
 from cds.services.diabetes.estimate import Inputs, estimate, inputs
+from cds.services.diabetes.truth import truth
 from scoring.shelf import Model
 
 ORDER_HBA1C = Step(label="Order HbA1c", order=HBA1C_ORDER, display="Hemoglobin A1c/Hemoglobin.total in Blood")
@@ -132,6 +133,13 @@ class DiabetesRisk(DecisionService):
 
     def about(self, facts: Mapping[str, Any]) -> str:
         return cards.about(facts)
+
+    def row(self, context: PatientContext) -> tuple[float, ...] | None:
+        """Where somebody is left out or a criterion speaks, the model is not asked."""
+        return None if chart.exclusion(context) or criteria.finding(context) else inputs(context).row
+
+    def truth(self, context: PatientContext, *, since: datetime) -> Truth | None:
+        return truth(context, since=since)
 
 
 def _screening_due(context: PatientContext, found: Inputs) -> bool:
