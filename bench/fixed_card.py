@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 from cds import registry
 from cds.cards import Card
 from cds.models import Ehr
-from hooks.parsers import Body
+from hooks.formats import body
 from hooks.requests import parse, patient_id
 from hooks.responses import cards_as_json
 from hooks.trust import Caller
@@ -20,11 +20,9 @@ EHR = Ehr(name="Bench")  # not saved: the card's source names it
 class FixedCard(APIView):
     """The request is read as the product reads it; nothing is decided."""
 
-    parser_classes = (Body,)
-
     def post(self, request: Request) -> Response:
         service = registry.get("diabetes-risk")
-        patient_id(parse(request.data, service))
+        patient_id(parse(body(request), service))
         card = Card(summary="Consider HbA1c.", indicator="info", detail="Always the same.")
         return Response(cards_as_json([card], service=service, ehr=EHR, assessment=None))
 

@@ -31,8 +31,8 @@ class Way:
 
 PEER_STATIC = Way(name="HealthChain, fixed card", path="/cds/cds-services/diabetes-risk", peer=True, fixed=True)
 PEER = Way(name="HealthChain, scoring", path="/cds/cds-services/diabetes-risk", peer=True)
-STATIC = Way(name="ours, fixed card", path="/bench/static", fixed=True)
-TRUSTED = Way(name="ours, + trust", path="/bench/trusted", signed=True, fixed=True)
+STATIC = Way(name="ours, fixed card", path="/cds-services/bench/static", fixed=True)
+TRUSTED = Way(name="ours, + trust", path="/cds-services/bench/trusted", signed=True, fixed=True)
 STORED = Way(name="ours, + stored", path="/cds-services/diabetes-risk", signed=True)
 QUEUED = Way(name="ours, + queued", path="/cds-services/diabetes-risk", signed=True, fresh=True)
 

@@ -7,7 +7,7 @@ from django.urls import include, path
 from bench.fixed_card import FixedCard, TrustedCard
 
 urlpatterns = [
-    path("bench/static", FixedCard.as_view()),
-    path("bench/trusted", TrustedCard.as_view()),
+    path("cds-services/bench/static", FixedCard.as_view()),
+    path("cds-services/bench/trusted", TrustedCard.as_view()),
     path("", include("config.urls")),
 ]

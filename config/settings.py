@@ -64,6 +64,7 @@ if DEMO_EHR:
 MIDDLEWARE = [
     "config.address.noted",
     "django.middleware.security.SecurityMiddleware",
+    "config.machines.straight",  # a call of an EHR sees nothing of what stands below
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -94,8 +95,9 @@ TEMPLATES = [
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["hooks.formats.Json"],
+    "DEFAULT_PARSER_CLASSES": ["hooks.formats.Body"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "hooks.formats.JsonOnly",
     "EXCEPTION_HANDLER": "hooks.refusals.noted_and_answered",
     "UNAUTHENTICATED_USER": None,
 }

@@ -28,8 +28,8 @@ from cds.ordering import with_orders
 from cds.present import issue, present, restricted
 from cds.service import DecisionService
 from cds.suppress import Viewer, spare
+from hooks.formats import body
 from hooks.models import HookCall
-from hooks.parsers import Body, body
 from hooks.requests import HookRequest, encounter_id, orders, parse, patient_id, selections, user
 from hooks.responses import cards_as_json, services_as_json
 from hooks.trust import Caller, caller
@@ -69,7 +69,6 @@ class Call(APIView):
     """POST /cds-services/{id}: gather, decide, present."""
 
     authentication_classes = (Caller,)
-    parser_classes = (Body,)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.log = HookCall(received_at=timezone.now())
@@ -169,7 +168,6 @@ class FeedbackDoor(APIView):
     """POST /cds-services/{id}/feedback (CDS Hooks 2.0.1, "Feedback")."""
 
     authentication_classes = (Caller,)
-    parser_classes = (Body,)
 
     def post(self, request: Request, service_id: str) -> Response:
         hear(body(request), service=registry.get(service_id), ehr=caller(request))
