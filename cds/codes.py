@@ -28,6 +28,17 @@ class Code(NamedTuple):
     code: str
 
 
+_TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
+# What HL7 moved to its terminology site with R4, and where STU3 has it.
+STU3_NAMES = {
+    ACT_CODE: "http://hl7.org/fhir/v3/ActCode",
+    OBSERVATION_CATEGORY: "http://hl7.org/fhir/observation-category",
+    OBSERVATION_VALUE: "http://hl7.org/fhir/v3/ObservationValue",
+    f"{_TERMINOLOGY}/risk-probability": "http://hl7.org/fhir/risk-probability",
+    f"{_TERMINOLOGY}/v2-0074": "http://hl7.org/fhir/v2/0074",
+    f"{_TERMINOLOGY}/v2-0203": "http://hl7.org/fhir/v2/0203",
+    f"{_TERMINOLOGY}/v3-Confidentiality": "http://hl7.org/fhir/v3/Confidentiality",
+}
 # HL7 OIDs of the same systems, as CDA-minded servers send them.
 _SAME_SYSTEM = {
     "urn:oid:2.16.840.1.113883.6.1": LOINC,
@@ -36,7 +47,7 @@ _SAME_SYSTEM = {
     "urn:oid:2.16.840.1.113883.6.3": ICD10WHO,
     "urn:oid:2.16.840.1.113883.6.103": ICD9CM,
     "urn:oid:2.16.840.1.113883.6.88": RXNORM,
-    "http://hl7.org/fhir/v3/ActCode": ACT_CODE,  # STU3
+    **{theirs: ours for ours, theirs in STU3_NAMES.items()},
 }
 
 
@@ -57,3 +68,4 @@ BLOOD_PRESSURE_PANELS = loinc("85354-9", "55284-4")
 HBA1C_ORDER = Code(LOINC, "4548-4")
 FASTING_GLUCOSE_ORDER = Code(LOINC, "1558-6")
 PREGNANCY_STATUS = Code(LOINC, "82810-3")
+RISK_ASSESSMENT_DOCUMENT = Code(LOINC, "71482-4")

@@ -1,4 +1,7 @@
-"""What should enter the chart or the archive, before any FHIR version or DICOM class is chosen."""
+"""What should enter the chart or the archive, before any FHIR version or DICOM class is chosen.
+
+A service makes an observation, a risk assessment and a report; `cds.fallbacks` makes of them what an EHR takes instead.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,12 @@ from cds.finding import Factor
 
 
 class Algorithm(Struct, frozen=True, kw_only=True):
-    """What computed the result."""
+    """What computed the result; `card` is its model card in Markdown, "" if there is none."""
 
     name: str
     version: str
     title: str
+    card: str = ""
 
 
 class OrderRecord(Struct, frozen=True, kw_only=True):
@@ -55,6 +59,37 @@ class RiskAssessmentRecord(Struct, frozen=True, kw_only=True):
     algorithm: Algorithm
     basis: tuple[str, ...]
     rationale: str
+
+
+class DiagnosticReportRecord(Struct, frozen=True, kw_only=True):
+    """A conclusion in words about the ObservationRecords that are written with it."""
+
+    identifier: str
+    patient_id: str
+    at: datetime
+    code: Code
+    display: str
+    conclusion: str
+    algorithm: Algorithm
+    basis: tuple[str, ...] = ()
+
+
+class DocumentRecord(Struct, frozen=True, kw_only=True):
+    """The result as a document that people read: `content` in `content_type`, such as text/plain or application/pdf."""
+
+    identifier: str
+    patient_id: str
+    at: datetime
+    code: Code
+    display: str
+    title: str
+    content: bytes
+    content_type: str
+    algorithm: Algorithm
+    basis: tuple[str, ...] = ()
+
+
+Charted = ObservationRecord | RiskAssessmentRecord | DiagnosticReportRecord | DocumentRecord
 
 
 class ReportRecord(Struct, frozen=True, kw_only=True):

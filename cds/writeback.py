@@ -21,11 +21,11 @@ from cds.dicom.deliver import deliver
 from cds.dicom.report import structured_report
 from cds.errors import BadInput, CdsError, FhirError, FhirRefused, FhirUnreachable
 from cds.fhir.client import FhirServer
+from cds.fhir.elements import Resource
 from cds.fhir.transaction import essential, found_any, identifying_searches, references, transaction
-from cds.fhir.write import Charted, Resource
 from cds.identity import PatientIdentity
 from cds.models import Assessment, EnabledService, WriteBack
-from cds.records import ObservationRecord, ReportRecord
+from cds.records import Charted, ObservationRecord, ReportRecord
 
 logger = logging.getLogger(__name__)
 
@@ -156,14 +156,14 @@ def _into_chart(charted: list[Charted], row: WriteBack, *, client: FhirServer) -
     fhir_user = bytes(row.requested_by or b"").decode().removeprefix(client.base_uri)
     whole = transaction(charted, fhir_user=fhir_user, confirmed_at=row.requested_at)
     if row.tries > 1 and not _surely_new(whole, client=client):
-        return _post(essential(charted), client=client)
+        return _post(essential(charted, fhir_user=fhir_user), client=client)
     try:
         return _post(whole, client=client)
     except FhirError as error:
         if error.http_status not in _NOT_THESE_TYPES:
             raise
         logger.info("the EHR refused the whole transaction (%s): the records alone", error.http_status)
-        return _post(essential(charted), client=client)
+        return _post(essential(charted, fhir_user=fhir_user), client=client)
 
 
 def _surely_new(bundle: Resource, *, client: FhirServer) -> bool:

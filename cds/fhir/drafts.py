@@ -8,15 +8,17 @@ import msgspec
 
 from cds.fhir import shapes
 from cds.fhir.read import ABSENT, UNREADABLE, Reader, Reading, reference_to
+from cds.fhir.versions import names_of, settle
 from cds.needs import Need
 
 DRAFTS = Need.resources("drafts", "MedicationRequest")
 ORDERS = Need.resources("orders", "ServiceRequest")
 # What does not say its type may be a prescription.
-_NEEDS = {"": DRAFTS, "MedicationRequest": DRAFTS, "Medication": DRAFTS, "ServiceRequest": ORDERS}
-_ORDERED = {"MedicationRequest", "ServiceRequest"}
-# Signing a draft with one of these statuses starts nothing ("ended" is R5's, "revoked" a ServiceRequest's).
-_STARTS_NOTHING = {"entered-in-error", "stopped", "cancelled", "completed", "ended", "revoked"}
+_ORDER_TYPES = names_of("ServiceRequest")
+_NEEDS = {"": DRAFTS, "MedicationRequest": DRAFTS, "Medication": DRAFTS, **dict.fromkeys(_ORDER_TYPES, ORDERS)}
+_ORDERED = {"MedicationRequest", *_ORDER_TYPES}
+# Signing a draft with one of these statuses starts nothing ("revoked" is a ServiceRequest's).
+_STARTS_NOTHING = {"entered-in-error", "stopped", "cancelled", "completed", "revoked"}
 
 
 class _Typed(shapes.Shape):
@@ -81,6 +83,7 @@ def _read(
     if draft.subject is not None and not reader.mine(draft.subject):
         reader.complain(reading, need, "belongs to another patient", draft)
         return
+    settle(draft)
     if draft.status in _STARTS_NOTHING:
         reading.dropped += 1
         return

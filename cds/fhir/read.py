@@ -20,6 +20,7 @@ from cds.codes import RACE, UCUM, Code, code_of
 from cds.facts import Coded, Diagnosis, Drug, Issue, Observed, Order, Person, Quantity, Stay, Treatment, When
 from cds.fhir import shapes
 from cds.fhir.dates import parse
+from cds.fhir.versions import classes, names_of, settle
 from cds.needs import Need
 
 Wanted = dict[tuple[str | None, str | None], tuple[Analyte, Code]]
@@ -39,6 +40,7 @@ FACTS: dict[str, type[Coded]] = {
     "Procedure": Treatment,
     "Encounter": Stay,
     "ServiceRequest": Order,
+    "ProcedureRequest": Order,
 }
 
 
@@ -89,10 +91,10 @@ class Reader:
     def read(self, need: Need, raw: bytes | msgspec.Raw) -> Reading:
         """One resource or one Bundle. Never raises for content: what cannot be used becomes an issue."""
         reading = Reading()
-        read_one = self._reading_of(need)
+        read_one, names = self._reading_of(need), names_of(need.resource)
         asked_for, other = 0, 0
         for resource in self._resources(need, raw, reading):
-            if resource.resource_type == need.resource:
+            if resource.resource_type in names:
                 asked_for += 1
                 if resource.meta is None or not self._withheld(resource.meta, need):
                     read_one(resource, need, reading)
@@ -253,6 +255,7 @@ class Reader:
 
     def stated(self, found: shapes.Statement, need: Need, reading: Reading) -> None:
         """What it is about, kept as a fact; a request not to do something (doNotPerform) is none."""
+        settle(found)
         if found.do_not_perform:
             reading.dropped += 1
             return
@@ -410,9 +413,8 @@ def _stated_codes(found: shapes.Statement) -> tuple[frozenset[Code], str]:
         kinds = list(found.type or ())
         codes = frozenset[Code]().union(*(_codes(kind)[0] for kind in kinds))
         text = next((text for kind in kinds if (text := _codes(kind)[1])), "")
-        if found.klass and found.klass.system and found.klass.code:
-            codes |= {code_of(found.klass.system, found.klass.code)}
-        return codes, text
+        kind = _codes(shapes.Concept(coding=classes(found)))[0]
+        return codes | kind, text
     if found.medication_codeable_concept or found.medication_reference:
         named = found.medication_codeable_concept or _contained(found, found.medication_reference or shapes.Reference())
         return _drug_codes(named)
@@ -426,7 +428,7 @@ def _contained(found: shapes.Statement, medication: shapes.Reference) -> shapes.
 
 
 def _word(status: shapes.Concept | str | None) -> str:
-    """A status is a CodeableConcept in R4 and a bare code in STU3."""
+    """STU3 has a bare code where R4 has a CodeableConcept."""
     if isinstance(status, str):
         return status
     return next((coding.code or "" for coding in (status.coding if status else None) or ()), "")

@@ -48,6 +48,13 @@ class Reference(ReferenceOnly):
     display: str | None = None
 
 
+class CodeableReference(Concept):
+    """R5's; what another version has as a CodeableConcept fits, too."""
+
+    concept: Concept | None = None
+    reference: Reference | None = None
+
+
 class Period(Shape):
     start: str | None = None
     end: str | None = None
@@ -135,8 +142,15 @@ class Patient(Shape):
     issue: list[OutcomeIssue] | None = None
 
 
+class Adherence(Shape):
+    code: Concept | None = None
+
+
 class Statement(Shape):
-    """What Condition, Medication*, Procedure, Encounter and ServiceRequest have in common."""
+    """What Condition, Medication*, Procedure, Encounter and ServiceRequest have in common, in every FHIR version.
+
+    `cds.fhir.versions.settle` moves what stands elsewhere in another version to where R4 has it.
+    """
 
     resource_type: str = ""
     id: str | None = None
@@ -148,14 +162,14 @@ class Statement(Shape):
     patient: Reference | None = None
     encounter: Reference | None = None
     context: Reference | None = None
-    code: Concept | None = None
+    code: CodeableReference | None = None
     medication_codeable_concept: Concept | None = None
     medication_reference: Reference | None = None
     contained: list[Statement] | None = None
     verification_status: Concept | str | None = None
     clinical_status: Concept | str | None = None
     # Encounter
-    klass: Coding | None = msgspec.field(default=None, name="class")
+    klass: Coding | list[Concept] | None = msgspec.field(default=None, name="class")
     type: list[Concept] | None = None
     period: Period | None = None
     # When
@@ -168,6 +182,15 @@ class Statement(Shape):
     effective_period: Period | None = None
     performed_date_time: str | None = None
     performed_period: Period | None = None
+    # Where STU3 and R5 differ
+    medication: CodeableReference | None = None  # R5
+    adherence: Adherence | None = None  # R5
+    actual_period: Period | None = None  # R5
+    occurrence_date_time: str | None = None  # R5 of a Procedure: when it was done; of an order: when it should be
+    occurrence_period: Period | None = None
+    asserted_date: str | None = None  # STU3
+    taken: str | None = None  # STU3
+    not_done: bool | None = None  # STU3
     issue: list[OutcomeIssue] | None = None
 
 

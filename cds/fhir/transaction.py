@@ -9,61 +9,110 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from cds.errors import FhirInvalid
 from cds.fhir import write
+from cds.fhir.elements import Resource
 from cds.fhir.shapes import Kind, Shape
-from cds.fhir.write import Charted, Resource
-from cds.records import ObservationRecord
+from cds.fhir.transparency import IDENTIFIERS, Signature, device, model_card, provenance, status_of
+from cds.fhir.versions import Version
+from cds.fhir.write import require_valid
+from cds.records import (
+    Algorithm,
+    Charted,
+    DiagnosticReportRecord,
+    DocumentRecord,
+    ObservationRecord,
+    RiskAssessmentRecord,
+)
 
 S = TypeVar("S", bound=Shape)
 
 
-def transaction(records: Sequence[Charted], *, fhir_user: str, confirmed_at: datetime) -> Resource:
-    """The records, the Device that is their author, and the Provenance that names who confirmed them."""
-    devices = {record.algorithm: write.device(record.algorithm) for record in records}
-    resources = [_resource(record, records, device=_urn(devices[record.algorithm])) for record in records]
-    provenance = write.provenance(
-        records,
-        targets=[_urn(resource) for resource in resources],
-        device=_urn(devices[records[0].algorithm]),
-        fhir_user=fhir_user,
-        confirmed_at=confirmed_at,
-    )
-    return _bundle([*resources, *devices.values(), provenance])
+BESIDE = frozenset({"Device", "Provenance"})
+WITH_CARD = BESIDE | {"DocumentReference"}
 
 
-def essential(records: Sequence[Charted]) -> Resource:
-    """For an EHR that lets us create neither Device nor Provenance: the records alone, each with its author inside."""
-    return _bundle([_with_author_inside(record, records) for record in records])
+def transaction(
+    records: Sequence[Charted],
+    *,
+    fhir_user: str,
+    confirmed_at: datetime,
+    version: Version = Version.R4,
+    beside: frozenset[str] = BESIDE,
+) -> Resource:
+    """The records, the Device that is their author with its model card, and the Provenance that names who confirmed.
+
+    `beside`: which of these types (the card is a DocumentReference) the EHR lets us create. Without a Device each
+    record holds its author inside. Where nobody is named who confirmed, the results are preliminary.
+    """
+    status = status_of(fhir_user)
+    authors = {record.algorithm: _author(record.algorithm, beside=beside, at=confirmed_at) for record in records}
+    results = [_result(record, records, author=authors[record.algorithm], status=status) for record in records]
+    whole = [*results, *(one for author in authors.values() for one in author.resources)]
+    if "Provenance" in beside:
+        author, targets = authors[records[0].algorithm], [_urn(result) for result in results]
+        signed = Signature(device=author.reference, card=author.card, fhir_user=fhir_user, confirmed_at=confirmed_at)
+        whole.append(author.signs(provenance(records, targets=targets, signature=signed)))
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [_entry(one, version) for one in whole]}
+    return require_valid(bundle, version)
 
 
-def _with_author_inside(record: Charted, records: Sequence[Charted]) -> Resource:
-    device = write.device(record.algorithm) | {"id": "algorithm"}
-    return _resource(record, records, device="#algorithm") | {"contained": [device]}
+def essential(records: Sequence[Charted], *, fhir_user: str = "", version: Version = Version.R4) -> Resource:
+    """For an EHR that lets us create nothing beside the records: each with its author inside."""
+    latest = max(record.at for record in records)
+    return transaction(records, fhir_user=fhir_user, confirmed_at=latest, version=version, beside=frozenset())
 
 
-def _resource(record: Charted, records: Sequence[Charted], *, device: str) -> Resource:
-    if isinstance(record, ObservationRecord):
-        return write.observation(record, device=device)
+class _Author(NamedTuple):
+    """Who computed it, as others refer to it: a resource of its own, or one inside each of those that name it."""
+
+    reference: str
+    card: str
+    resources: list[Resource]
+    inside: Resource | None
+
+    def signs(self, resource: Resource) -> Resource:
+        """With its author inside, if it names one that stands nowhere else (R4 dom-3: no other is contained)."""
+        named = self.inside is not None and self.reference in msgspec.json.encode(resource).decode()
+        return resource | {"contained": [self.inside]} if named else resource
+
+
+def _author(algorithm: Algorithm, *, beside: frozenset[str], at: datetime) -> _Author:
+    has_card = bool(algorithm.card) and "DocumentReference" in beside
+    cards = [model_card(algorithm, at=at)] if has_card else []
+    card = _urn(cards[0]) if cards else ""
+    made = device(algorithm, card=card)
+    if "Device" in beside:
+        return _Author(reference=_urn(made), card=card, resources=[made, *cards], inside=None)
+    inside = {name: value for name, value in made.items() if name != "text"}  # STU3 dom-1: no narrative inside
+    return _Author(reference="#algorithm", card=card, resources=cards, inside=inside | {"id": "algorithm"})
+
+
+def _result(record: Charted, records: Sequence[Charted], *, author: _Author, status: str) -> Resource:
     beside = [_urn_of("Observation", other.identifier) for other in records if isinstance(other, ObservationRecord)]
-    return write.risk_assessment(record, device=device, basis=beside)
+    match record:
+        case ObservationRecord():
+            return author.signs(write.observation(record, device=author.reference, status=status))
+        case RiskAssessmentRecord():
+            made = write.risk_assessment(record, device=author.reference, basis=beside, status=status)
+            return author.signs(made)
+        case DiagnosticReportRecord():
+            return write.diagnostic_report(record, result=beside, status=status)
+        case DocumentRecord():
+            return author.signs(write.document_reference(record, device=author.reference, status=status))
 
 
-def _bundle(resources: Sequence[Resource]) -> Resource:
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [_entry(one) for one in resources]}
-    return write.require_valid(bundle)
-
-
-def _entry(resource: Resource) -> Resource:
-    request = {"method": "POST", "url": resource["resourceType"]}
+def _entry(resource: Resource, version: Version) -> Resource:
+    written = version.writes(resource)
+    request = {"method": "POST", "url": written["resourceType"]}
     if "identifier" not in resource:
-        return {"fullUrl": f"urn:uuid:{uuid.uuid4()}", "resource": resource, "request": request}
-    return {"fullUrl": _urn(resource), "resource": resource, "request": request | {"ifNoneExist": _query(resource)}}
+        return {"fullUrl": f"urn:uuid:{uuid.uuid4()}", "resource": written, "request": request}
+    return {"fullUrl": _urn(resource), "resource": written, "request": request | {"ifNoneExist": _query(resource)}}
 
 
 def _urn(resource: Resource) -> str:
@@ -72,7 +121,7 @@ def _urn(resource: Resource) -> str:
 
 
 def _urn_of(kind: str, identifier: str) -> str:
-    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{write.IDENTIFIERS}/{kind}/{identifier}')}"
+    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{IDENTIFIERS}/{kind}/{identifier}')}"
 
 
 def _query(resource: Resource) -> str:
@@ -83,7 +132,7 @@ def _query(resource: Resource) -> str:
 
 def identifying_searches(bundle: Resource) -> list[str]:
     """One search for each of the patient's resources in `bundle`: is it there already?"""
-    return [_identified(entry) for entry in bundle["entry"] if entry["request"]["url"] not in {"Device", "Provenance"}]
+    return [_identified(entry) for entry in bundle["entry"] if "subject" in entry["resource"]]
 
 
 def _identified(entry: Resource) -> str:

@@ -12,7 +12,8 @@ from cds.records import Algorithm, ObservationRecord, ReportRecord, RiskAssessme
 
 ASSESSMENT_ID = "7d0f2f60-6d0f-4b52-9a7e-0d7a5f0c1b11"
 AT = datetime(2026, 3, 1, 9, 30, 15, tzinfo=timezone(timedelta(hours=5, minutes=30)))
-ALGORITHM = Algorithm(name="diabetes-risk", version="1.0.0+nhanes", title="Bedside diabetes-risk")
+CARD = "# diabetes-risk 1.0.0+nhanes\n\nFinds what nobody has found.\n"
+ALGORITHM = Algorithm(name="diabetes-risk", version="1.0.0+nhanes", title="Bedside diabetes-risk", card=CARD)
 OUTCOME = Code(f"{OURS}/outcome", "hba1c-6.5-undiagnosed")
 MEASURED = When(text="2026-02-11", earliest=datetime(2026, 2, 11, tzinfo=AT.tzinfo), latest=AT)
 

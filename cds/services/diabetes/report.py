@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 
 from cds.codes import OURS, Code
 from cds.context import PatientContext
@@ -23,7 +25,9 @@ def records(outcome: Outcome, context: PatientContext, *, assessment_id: str, at
     if isinstance(outcome, NotApplicable) or outcome.estimate is None:
         return []
     guess = outcome.estimate
-    algorithm = Algorithm(name=guess.model, version=guess.version, title="Bedside diabetes-risk")
+    algorithm = Algorithm(
+        name=guess.model, version=guess.version, title="Bedside diabetes-risk", card=_card(guess.model, guess.version)
+    )
     basis = tuple(sorted({factor.source for factor in guess.factors if factor.source}))
     said, level = sentence(outcome, context), _level(guess)
     patient_id = context.patient.id
@@ -64,6 +68,13 @@ def records(outcome: Outcome, context: PatientContext, *, assessment_id: str, at
             conclusion=said,
         ),
     ]
+
+
+@cache
+def _card(model: str, version: str) -> str:
+    """The model card of this folder, if it is the one of this version; the card of another would describe another."""
+    card = (Path(__file__).parent / "MODEL_CARD.md").read_text(encoding="utf-8")
+    return card if card.startswith(f"# {model} {version}\n") else ""
 
 
 def _level(guess: Estimate) -> str:

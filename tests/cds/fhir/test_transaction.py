@@ -8,15 +8,17 @@ import msgspec
 import pytest
 
 from cds.errors import FhirInvalid
-from cds.fhir.transaction import essential, found_any, identifying_searches, references, transaction
-from cds.fhir.write import Charted
-from tests.cds.saved import ASSESSMENT_ID, AT, OBSERVATION, RISK
+from cds.fallbacks import as_diagnostic_report, as_document
+from cds.fhir.transaction import BESIDE, WITH_CARD, essential, found_any, identifying_searches, references, transaction
+from cds.fhir.versions import Version
+from cds.records import Charted
+from tests.cds.saved import ASSESSMENT_ID, AT, OBSERVATION, REPORT, RISK
 
 RECORDS: list[Charted] = [RISK, OBSERVATION]
 
 
-def whole() -> dict[str, Any]:
-    return transaction(RECORDS, fhir_user="Practitioner/p", confirmed_at=AT)
+def whole(records: list[Charted] = RECORDS, **more: Any) -> dict[str, Any]:
+    return transaction(records, **{"fhir_user": "Practitioner/p", "confirmed_at": AT, "beside": WITH_CARD, **more})
 
 
 def by_type(bundle: dict[str, Any]) -> dict[str, Any]:
@@ -51,8 +53,66 @@ def test_each_resource_with_an_identifier_is_created_only_if_it_is_not_there() -
         "RiskAssessment": f"identifier={system}/assessment|{ASSESSMENT_ID}",
         "Observation": f"identifier={system}/assessment|{ASSESSMENT_ID}-observation",
         "Device": f"identifier={system}/algorithm|diabetes-risk/1.0.0%2Bnhanes",
+        "DocumentReference": f"identifier={system}/model-card|diabetes-risk/1.0.0%2Bnhanes",
         "Provenance": None,
     }
+
+
+def test_the_model_card_stands_beside_and_device_and_provenance_point_to_it() -> None:
+    found = by_type(whole())
+    card = found["DocumentReference"]["fullUrl"]
+    assert found["Device"]["resource"]["extension"][-1]["valueReference"] == {"reference": card}
+    assert {"role": "derivation", "what": {"reference": card}} in found["Provenance"]["resource"]["entity"]
+
+
+def test_an_algorithm_without_a_card_is_described_by_none() -> None:
+    bare = msgspec.structs.replace(RISK, algorithm=msgspec.structs.replace(RISK.algorithm, card=""))
+    assert "DocumentReference" not in by_type(whole([bare]))
+
+
+@pytest.mark.parametrize("version", Version)
+@pytest.mark.parametrize("beside", [WITH_CARD, BESIDE, WITH_CARD - {"Device"}, frozenset()], ids=sorted)
+def test_every_form_is_valid_in_every_version(beside: frozenset[str], version: Version) -> None:
+    """`transaction` raises where it is not."""
+    records: list[Charted] = [*RECORDS, as_diagnostic_report(REPORT, OBSERVATION), as_document(REPORT, OBSERVATION)]
+    found = whole(records, version=version, beside=beside)
+    kinds = [entry["resource"]["resourceType"] for entry in found["entry"]]
+    assert set(kinds) - {"RiskAssessment", "Observation", "DiagnosticReport", "DocumentReference"} == beside - {
+        "DocumentReference"
+    }
+
+
+def test_what_may_not_be_created_beside_is_inside_or_left_out() -> None:
+    found = by_type(whole(beside=frozenset({"Provenance"})))
+    assert set(found) == {"RiskAssessment", "Observation", "Provenance"}
+    provenance = found["Provenance"]["resource"]
+    assert provenance["agent"][0]["who"] == {"reference": "#algorithm"}
+    assert [one["id"] for one in provenance["contained"]] == ["algorithm"]
+
+
+def test_a_diagnostic_report_rests_on_the_observation_in_the_same_bundle() -> None:
+    found = by_type(whole([OBSERVATION, as_diagnostic_report(REPORT, OBSERVATION)]))
+    assert found["DiagnosticReport"]["resource"]["result"] == [{"reference": found["Observation"]["fullUrl"]}]
+
+
+def test_no_resource_contains_what_it_does_not_refer_to() -> None:
+    """R4, dom-3."""
+    found = by_type(essential([OBSERVATION, as_diagnostic_report(REPORT, OBSERVATION)]))
+    assert "contained" not in found["DiagnosticReport"]["resource"]
+    assert "contained" in found["Observation"]["resource"]
+
+
+def test_a_document_can_go_alone() -> None:
+    found = by_type(whole([as_document(REPORT, OBSERVATION)], beside=frozenset({"Device"})))
+    assert found["DocumentReference"]["resource"]["author"] == [{"reference": found["Device"]["fullUrl"]}]
+
+
+@pytest.mark.parametrize(("user", "status"), [("Practitioner/p", "final"), ("", "preliminary")])
+def test_what_nobody_confirmed_is_preliminary(user: str, status: str) -> None:
+    document = as_document(REPORT, OBSERVATION)
+    for form in (whole([*RECORDS, document], fhir_user=user), essential([*RECORDS, document], fhir_user=user)):
+        results = [entry["resource"] for entry in form["entry"] if "subject" in entry["resource"]]
+        assert {one.get("docStatus", one["status"]) for one in results} == {status}
 
 
 def test_without_device_and_provenance_each_record_holds_its_author_itself() -> None:

@@ -1,7 +1,9 @@
-"""Records as FHIR R4 resources."""
+"""Records as FHIR resources, built as R4 and valid in every version."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import subprocess
 import sys
 from typing import Any
@@ -12,9 +14,12 @@ import pytest
 
 from cds.codes import FASTING_GLUCOSE_ORDER, HBA1C_ORDER, Code
 from cds.errors import FhirInvalid
+from cds.fallbacks import as_diagnostic_report, as_document
 from cds.fhir import write
+from cds.fhir.transparency import Signature, device, model_card, provenance
+from cds.fhir.versions import Version
 from cds.records import OrderRecord
-from tests.cds.saved import ALGORITHM, AT, OBSERVATION, RISK
+from tests.cds.saved import ALGORITHM, AT, OBSERVATION, REPORT, RISK
 
 NEVER = ("94560-0", "8302-2", "44054006")  # a score, body height, the disease itself
 
@@ -31,18 +36,26 @@ def observation() -> dict[str, Any]:
     return write.observation(OBSERVATION, device="Device/d")
 
 
-def provenance(fhir_user: str) -> dict[str, Any]:
-    return write.provenance(
-        [OBSERVATION, RISK],
-        targets=["RiskAssessment/r"],
-        device="Device/d",
-        fhir_user=fhir_user,
-        confirmed_at=AT,
-    )
+def signed(fhir_user: str) -> dict[str, Any]:
+    signature = Signature(device="Device/d", fhir_user=fhir_user, confirmed_at=AT, card="DocumentReference/m")
+    return provenance([OBSERVATION, RISK], targets=["RiskAssessment/r"], signature=signature)
+
+
+def report() -> dict[str, Any]:
+    return write.diagnostic_report(as_diagnostic_report(REPORT, OBSERVATION), result=["Observation/ours"])
+
+
+def document(**more: Any) -> dict[str, Any]:
+    return write.document_reference(as_document(REPORT, OBSERVATION, **more), device="Device/d")
+
+
+def results() -> list[dict[str, Any]]:
+    return [risk_assessment(), observation(), report(), document()]
 
 
 def written() -> list[dict[str, Any]]:
-    return [risk_assessment(), observation(), write.device(ALGORITHM), provenance("Practitioner/p")]
+    about = [device(ALGORITHM, card="DocumentReference/m"), model_card(ALGORITHM, at=AT), signed("Practitioner/p")]
+    return [*results(), *about, write.order_as_fhir(order())]
 
 
 @pytest.mark.parametrize("code", [HBA1C_ORDER, FASTING_GLUCOSE_ORDER])
@@ -61,9 +74,10 @@ def test_an_order_is_written_without_importing_the_models_which_a_hook_cannot_wa
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("version", Version)
 @pytest.mark.parametrize("resource", written(), ids=lambda resource: str(resource["resourceType"]))
-def test_what_is_written_is_valid_r4(resource: dict[str, Any]) -> None:
-    assert write.require_valid(resource) is resource
+def test_what_is_written_is_valid_in_the_version_of_the_ehr(resource: dict[str, Any], version: Version) -> None:
+    assert write.require_valid(version.writes(resource), version)
 
 
 def test_a_probability_is_written_as_a_percentage_and_not_as_a_fraction() -> None:
@@ -96,18 +110,58 @@ def test_an_observation_is_derived_only_from_what_r4_allows() -> None:
 
 
 def test_results_carry_the_label_that_artificial_intelligence_asserted_them() -> None:
-    for resource in (risk_assessment(), observation()):
+    for resource in results():
         assert [label["code"] for label in resource["meta"]["security"]] == ["AIAST"]
 
 
 def test_no_code_that_asserts_the_disease_or_measures_something_else_is_written() -> None:
-    text = msgspec.json.encode([*written(), write.order_as_fhir(order())]).decode()
+    text = msgspec.json.encode(written()).decode()
     assert not [code for code in NEVER if code in text]
 
 
 def test_text_of_the_record_never_becomes_markup() -> None:
     div = ET.fromstring(observation()["text"]["div"])
     assert "".join(div.itertext()).endswith(OBSERVATION.note)
+
+
+@pytest.mark.parametrize("resource", written(), ids=lambda resource: str(resource["resourceType"]))
+def test_everything_but_an_order_says_itself_in_xhtml(resource: dict[str, Any]) -> None:
+    assert resource["resourceType"] == "ServiceRequest" or ET.fromstring(resource["text"]["div"]).itertext()
+
+
+def test_what_xhtml_cannot_hold_is_left_out() -> None:
+    record = msgspec.structs.replace(OBSERVATION, note="a\x00\x0b\ufffeb")
+    div = ET.fromstring(write.observation(record, device="Device/d")["text"]["div"])
+    assert "".join(div.itertext()).endswith("ab")
+
+
+def test_a_diagnostic_report_concludes_and_points_to_its_observation() -> None:
+    found = report()
+    assert (found["conclusion"], found["result"]) == (REPORT.conclusion, [{"reference": "Observation/ours"}])
+    assert found["code"]["coding"][0]["code"] == "71482-4"
+
+
+def test_a_document_carries_its_content_with_type_size_and_hash() -> None:
+    pdf = b"%PDF-1.7 not really"
+    (content,) = document(content=pdf, content_type="application/pdf")["content"]
+    attached = content["attachment"]
+    assert base64.b64decode(attached["data"]) == pdf
+    assert (attached["contentType"], attached["size"]) == ("application/pdf", len(pdf))
+    assert base64.b64decode(attached["hash"]) == hashlib.sha1(pdf).digest()
+
+
+def test_without_a_pdf_the_document_is_the_report_in_plain_text() -> None:
+    (content,) = document()["content"]
+    text = base64.b64decode(content["attachment"]["data"]).decode()
+    assert content["attachment"]["contentType"].startswith("text/plain")
+    for said in (
+        REPORT.title,
+        REPORT.conclusion,
+        "18.4\N{NO-BREAK SPACE}%",
+        "Glucose: 121.3",
+        "no diagnosis",
+    ):
+        assert said in text
 
 
 def test_what_is_empty_is_left_out() -> None:
@@ -117,12 +171,12 @@ def test_what_is_empty_is_left_out() -> None:
 
 @pytest.mark.parametrize("user", ["Practitioner/p", "https://ehr.example/fhir/PractitionerRole/7"])
 def test_the_clinician_who_confirmed_is_the_verifier(user: str) -> None:
-    assert [agent["who"]["reference"] for agent in provenance(user)["agent"]] == ["Device/d", user]
+    assert [agent["who"]["reference"] for agent in signed(user)["agent"]] == ["Device/d", user]
 
 
 @pytest.mark.parametrize("user", ["", "admin", "Device/9", "Practitioner/a b"])
 def test_a_user_who_is_no_person_in_the_chart_is_no_verifier(user: str) -> None:
-    assert len(provenance(user)["agent"]) == 1
+    assert len(signed(user)["agent"]) == 1
 
 
 def test_a_broken_rule_names_the_element_and_never_its_value() -> None:
