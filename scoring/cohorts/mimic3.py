@@ -1,0 +1,198 @@
+"""MIMIC-III, the intensive care database of a Boston hospital (Johnson et al., Sci Data 2016;3:160035), as a cohort.
+
+A row is an adult's hospital stay; the label, a diagnosis code of diabetes (ICD-9 250.xx), is known only when the stay is
+billed. Features come from a window that ends at the index time, strictly before it; who has left or died by then is not
+in the cohort. Names there are none; dates are shifted per patient, so only distances between them mean anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.cohorts import Cohort, Numbers, Texts
+from scoring.cohorts.mimic3_measures import CHARTED, KEYS, LABORATORY, MEASURES
+from scoring.cohorts.tables import Columns, Tables, opened
+from scoring.cohorts.windows import STATISTICS, statistics
+
+SOURCE = "MIMIC-III"
+SCHEMA = "mimiciii"  # of the MIMIC Code Repository's build scripts
+ADULT = 18
+# PATIENTS: whoever is older than 89 at the first admission is given a date of birth 300 years before it. Their age is a
+# class, "90 or more", so it gets that class's lower end, as does everyone who turns 90 later.
+OLDEST_AGE = 90
+ADMISSION_TYPES = ("EMERGENCY", "ELECTIVE", "URGENT")
+ORIGINS = ("WHITE", "BLACK", "HISPANIC", "ASIAN")  # what the many values of ADMISSIONS.ethnicity begin with
+AGE_BANDS = {18: "18-44", 45: "45-64", 65: "65-79", 80: "80+"}
+DAY = 86_400.0  # seconds; slopes are per day
+TABLES: Columns = {
+    "patients": {"subject_id": "BIGINT", "gender": "VARCHAR", "dob": "TIMESTAMP"},
+    "admissions": {
+        **dict.fromkeys(("subject_id", "hadm_id"), "BIGINT"),
+        **dict.fromkeys(("admittime", "dischtime", "deathtime"), "TIMESTAMP"),
+        **dict.fromkeys(("admission_type", "ethnicity"), "VARCHAR"),
+    },
+    "diagnoses_icd": {"hadm_id": "BIGINT", "icd9_code": "VARCHAR"},
+    "d_labitems": {"itemid": "BIGINT", "loinc_code": "VARCHAR"},
+    "labevents": {
+        **dict.fromkeys(("subject_id", "itemid"), "BIGINT"),
+        "charttime": "TIMESTAMP",
+        "valuenum": "DOUBLE",
+        "valueuom": "VARCHAR",
+    },
+    "chartevents": {
+        **dict.fromkeys(("subject_id", "itemid", "error"), "BIGINT"),
+        "charttime": "TIMESTAMP",
+        "valuenum": "DOUBLE",
+    },
+}
+STAYS = """
+SELECT a.hadm_id, a.subject_id, p.gender, p.dob, a.admittime, a.admission_type, a.ethnicity,
+  EXISTS (SELECT 1 FROM diagnoses_icd d WHERE d.hadm_id = a.hadm_id AND d.icd9_code LIKE '250%') AS diabetes
+FROM admissions a JOIN patients p ON p.subject_id = a.subject_id
+WHERE LEAST(a.dischtime, COALESCE(a.deathtime, a.dischtime)) >= a.admittime + CAST($1 AS INTEGER) * INTERVAL '1 hour'
+ORDER BY a.hadm_id
+"""
+MEASUREMENTS = f"""
+WITH laboratory (loinc_code, measure, unit, low, high) AS (VALUES {LABORATORY}),
+charted (itemid, measure, factor, low, high) AS (VALUES {CHARTED})
+SELECT a.hadm_id, w.measure, CAST(EXTRACT(EPOCH FROM (e.charttime - a.admittime)) AS DOUBLE PRECISION) AS seconds, e.valuenum
+FROM admissions a
+JOIN labevents e ON e.subject_id = a.subject_id
+  AND e.charttime >= a.admittime + CAST($1 AS INTEGER) * INTERVAL '1 hour'
+  AND e.charttime < a.admittime + CAST($3 AS INTEGER) * INTERVAL '1 hour'
+JOIN d_labitems d ON d.itemid = e.itemid
+JOIN laboratory w ON w.loinc_code = d.loinc_code
+WHERE LOWER(e.valueuom) = w.unit AND e.valuenum BETWEEN w.low AND w.high
+UNION ALL
+SELECT a.hadm_id, w.measure, CAST(EXTRACT(EPOCH FROM (e.charttime - a.admittime)) AS DOUBLE PRECISION), e.valuenum * w.factor
+FROM admissions a
+JOIN chartevents e ON e.subject_id = a.subject_id
+  AND e.charttime >= a.admittime + CAST($1 AS INTEGER) * INTERVAL '1 hour'
+  AND e.charttime < a.admittime + CAST($2 AS INTEGER) * INTERVAL '1 hour'
+JOIN charted w ON w.itemid = e.itemid
+WHERE COALESCE(e.error, 0) = 0 AND e.valuenum * w.factor BETWEEN w.low AND w.high
+ORDER BY 1, 2, 3, 4
+"""  # noqa: S608 -- constants of ours
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Hours from the admission; `end` is the index time.
+
+    LABEVENTS tells when blood was drawn and not when the result was there, so a result counts only if it was drawn
+    `result_hours` before the index: an hour is what laboratories aim at for urgent tests.
+    """
+
+    start: int
+    end: int
+    result_hours: int = 1
+
+
+BEFORE_ADMISSION = Window(start=-72, end=0)
+FIRST_THREE_DAYS = Window(start=0, end=72)
+
+
+def before_admission(data: str) -> Cohort:
+    """At the admission, from the 72 hours before it: results of the emergency room and of clinics."""
+    return stays(data, window=BEFORE_ADMISSION)
+
+
+def first_three_days(data: str) -> Cohort:
+    """72 hours after the admission, of those who are still there."""
+    return stays(data, window=FIRST_THREE_DAYS)
+
+
+def stays(data: str, *, window: Window, with_ethnicity: bool = False) -> Cohort:
+    """`data`: the folder of the CSV files, or postgres://... Ethnicity is for monitoring unless switched on as a feature."""
+    with opened(data, TABLES, schema=SCHEMA) as tables:
+        people = [row for batch in tables.batches(STAYS, [window.end]) for row in batch]
+        adults = [(row, age) for row in people if (age := age_in_years(row[3], row[4])) >= ADULT]
+        measured = _measured(tables, window, [row[0] for row, _ in adults])
+    return _cohort(adults, measured, with_ethnicity=with_ethnicity)
+
+
+def age_in_years(born: datetime, at: datetime) -> int:
+    """Whole years, `OLDEST_AGE` at most."""
+    years = at.year - born.year - ((at.month, at.day) < (born.month, born.day))
+    return min(years, OLDEST_AGE)
+
+
+def _measured(tables: Tables, window: Window, stays: Sequence[int]) -> dict[str, Numbers]:
+    """Feature -> a value for each stay."""
+    ids = np.array(stays, dtype=np.float64)
+    found = np.concatenate([np.empty((0, 4)), *_arrays(tables, window)])
+    known = found[np.isin(found[:, 0], ids)]
+    group = np.searchsorted(ids, known[:, 0]) * len(MEASURES) + known[:, 1].astype(np.int64)
+    figures = statistics(group, known[:, 2] / DAY, known[:, 3], groups=len(ids) * len(MEASURES))
+    columns = {name: column.reshape(len(ids), len(MEASURES)) for name, column in figures.items()}
+    by_name = {f"{key}_{name}": columns[name][:, place] for place, key in enumerate(KEYS) for name in STATISTICS}
+    return {**by_name, **_bmi(by_name)}
+
+
+def _arrays(tables: Tables, window: Window) -> Iterator[Numbers]:
+    """Rows of (stay, measure, seconds since the admission, value)."""
+    hours = [window.start, window.end, window.end - window.result_hours]
+    for batch in tables.batches(MEASUREMENTS, hours):
+        yield np.array(batch, dtype=np.float64)
+
+
+def _bmi(columns: Mapping[str, Numbers]) -> dict[str, Numbers]:
+    """Of each weight, with the last height of the window."""
+    square = (columns["height_last"] / 100) ** 2
+    return {f"bmi_{name}": columns[f"weight_{name}"] / square for name in STATISTICS}
+
+
+def _cohort(
+    people: Sequence[tuple[tuple[Any, ...], int]], measured: Mapping[str, Numbers], *, with_ethnicity: bool
+) -> Cohort:
+    age = np.array([age for _, age in people], dtype=np.float64)
+    male = np.array([row[2] == "M" for row, _ in people], dtype=np.bool_)
+    kind = [row[5] for row, _ in people]
+    origin = [_origin(row[6]) for row, _ in people]
+    columns = {"age": age, "male": male, **_one_hot(kind, ADMISSION_TYPES), **measured}
+    columns |= _one_hot(origin, ORIGINS) if with_ethnicity else {}
+    rows = np.column_stack([np.asarray(column, dtype=np.float64) for column in columns.values()])
+    label = np.array([row[7] for row, _ in people], dtype=np.bool_)
+    return Cohort(
+        source=SOURCE,
+        sha256=hashlib.sha256(rows.tobytes() + label.tobytes()).hexdigest(),
+        features=tuple(columns),
+        rows=rows,
+        label=label,
+        person=_texts(_pseudonym(row[1]) for row, _ in people),
+        repeats=True,
+        groups={
+            "sex": np.where(male, "male", "female"),
+            "age": _texts(_band(one) for _, one in people),
+            "ethnicity": _texts(name.lower() for name in origin),
+            "admission": _texts(name.lower() for name in kind),
+        },
+    )
+
+
+def _texts(words: Iterable[str]) -> Texts:
+    return np.array(list(words), dtype=np.str_)
+
+
+def _one_hot(found: Sequence[str], known: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
+    return {name.lower(): np.array([one == name for one in found], dtype=np.bool_) for name in known}
+
+
+def _origin(ethnicity: str | None) -> str:
+    return next((name for name in ORIGINS if (ethnicity or "").startswith(name)), "OTHER OR UNKNOWN")
+
+
+def _band(age: int) -> str:
+    return next(name for low, name in reversed(AGE_BANDS.items()) if age >= low)
+
+
+def _pseudonym(subject_id: int) -> str:
+    """Tells people apart and says nothing else of them; it is not written down anywhere."""
+    return hashlib.blake2b(f"{SOURCE} {subject_id}".encode(), digest_size=16).hexdigest()
