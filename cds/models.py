@@ -204,7 +204,11 @@ class EnabledService(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["ehr", "service_id"], name="one_row_per_service_and_ehr")]
-        permissions = [("switch_off", "Can switch a service off at once")]
+        permissions = [
+            ("switch_off", "Can switch a service off or lower its stage at once"),
+            ("ask_stage", "Can ask for a higher stage"),
+            ("approve_stage", "Can decide on a stage that somebody else asked for"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.service_id} at {self.ehr}: {self.stage}"
@@ -220,6 +224,73 @@ class EnabledService(models.Model):
             return self.shown
         drawn = hashlib.sha256(f"canary|{self.service_id}|{user_key}".encode()).digest()
         return bool(user_key) and int.from_bytes(drawn) % 100 < self.canary_percent
+
+
+class Change(models.Model):
+    """What one person asked for and another one decided on, with the reasons of both.
+
+    A `key` is how the audit names a person, and who is who is told by it; the names are for people.
+    """
+
+    class Verdict(models.TextChoices):
+        WAITING = "waiting"
+        MADE = "made"
+        REFUSED = "refused"
+        WITHDRAWN = "withdrawn", "Withdrawn or overtaken"
+
+    verdict = models.CharField(max_length=10, choices=Verdict, default=Verdict.WAITING)
+    alone = models.BooleanField(default=False, help_text="To the safe side, or where nobody is at risk: one is enough.")
+    asked_by = models.CharField(max_length=150)
+    asked_key = models.CharField(max_length=64)
+    asked_at = models.DateTimeField(default=timezone.now)
+    why = models.CharField(max_length=500)
+    decided_by = models.CharField(max_length=150, blank=True)
+    decided_key = models.CharField(max_length=64, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decision = models.CharField(max_length=500, blank=True, help_text="The reason of whoever decided.")
+    exception = models.CharField(max_length=500, blank=True, help_text="Why it did not wait for the whole scorecard.")
+    evidence = models.JSONField(null=True, help_text="The scorecard as whoever decided saw it.")
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                name="%(class)s_takes_two_people",
+                condition=~models.Q(verdict="made")
+                | models.Q(alone=True)
+                | ~models.Q(decided_key__in=[models.F("asked_key"), ""]),
+            )
+        ]
+
+
+class StageChange(Change):
+    """One step of a service at an EHR, up or down; all rows together are its history."""
+
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="stage_changes")
+    service_id = models.CharField(max_length=100)
+    before = models.CharField(max_length=10, choices=EnabledService.Stage)
+    after = models.CharField(max_length=10, choices=EnabledService.Stage)
+    percent_before = models.PositiveSmallIntegerField(default=0)
+    percent = models.PositiveSmallIntegerField(default=0, help_text="Of the users, where it is a canary.")
+
+    class Meta(Change.Meta):
+        constraints = [
+            *Change.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["ehr", "service_id"], condition=models.Q(verdict="waiting"), name="one_stage_is_asked_for"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service_id} at {self.ehr}: {self.step}, {self.verdict}"
+
+    @property
+    def step(self) -> str:
+        before, after = (
+            f"{stage} {percent} %" if stage == EnabledService.Stage.CANARY else stage
+            for stage, percent in ((self.before, self.percent_before), (self.after, self.percent))
+        )
+        return f"{before} to {after}"
 
 
 class ConnectionTest(models.Model):

@@ -12,9 +12,12 @@ _OURS = ("cds", "hooks", "scoring", "smartapp")
 ROLES: dict[str, tuple[str, ...]] = {
     "integrator": (
         *("cds.add_ehr", "cds.change_ehr"),
-        *("cds.add_enabledservice", "cds.change_enabledservice", "cds.switch_off"),
+        *("cds.add_enabledservice", "cds.change_enabledservice", "cds.switch_off", "cds.ask_stage"),
     ),
-    "clinical approver": ("cds.change_enabledservice", "cds.switch_off", "cds.review_feedback"),
+    "clinical approver": (
+        *("cds.change_enabledservice", "cds.switch_off", "cds.ask_stage", "cds.approve_stage"),
+        "cds.review_feedback",
+    ),
     "auditor": (),
 }
 

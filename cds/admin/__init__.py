@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cds.admin import ehr, happened, whose
+from cds.admin import ehr, happened, stages, whose
 
-__all__ = ["ehr", "happened", "whose"]
+__all__ = ["ehr", "happened", "stages", "whose"]

@@ -11,44 +11,28 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 
-from cds.admin import pages
+from cds.admin import pages, stages
 from cds.admin.forms import EhrForm, EnabledServiceForm
 from cds.models import Ehr, EnabledService
+from cds.switch import hush
 
 
 class EnabledServices(admin.StackedInline[EnabledService, Ehr]):
+    """A row that is added is silent; from there it is led through its stages."""
+
     model = EnabledService
     form = EnabledServiceForm
     extra = 0
-    readonly_fields = ("why_off",)
+    can_delete = False
+    readonly_fields = ("now", "why_off")
+
+    @admin.display(description="Stage")
+    def now(self, row: EnabledService) -> str:
+        return stages.link(row) if row.pk else row.get_stage_display()
 
     @admin.display(description="Switched off")
     def why_off(self, row: EnabledService) -> str:
         return f"{row.off_reason} ({row.off_by}, {row.off_at:%Y-%m-%d %H:%M} UTC)" if row.off_at else ""
-
-
-@admin.register(EnabledService)
-class EnabledServiceAdmin(admin.ModelAdmin[EnabledService]):
-    """The stage of one service at one EHR, for those who decide on that and on nothing else of the EHR."""
-
-    form = EnabledServiceForm
-    list_display = ("service_id", "ehr", "stage", "threshold", "write_back", "off_reason")
-    list_filter = ("stage", "ehr", "service_id")
-    readonly_fields = ("off_reason", "off_by", "off_at")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: EnabledService | None = None) -> Any:
-        return ("ehr", *self.readonly_fields)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """A service is enabled on the EHR's page."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: EnabledService | None = None) -> bool:
-        return False
-
-    def log_change(self, request: HttpRequest, obj: EnabledService, message: Any) -> Any:
-        pages.audit_change(request, obj.ehr, message)
-        return super().log_change(request, obj, message)
 
 
 @admin.register(Ehr)
@@ -101,6 +85,13 @@ class EhrAdmin(admin.ModelAdmin[Ehr]):
     def log_change(self, request: HttpRequest, obj: Ehr, message: Any) -> Any:
         pages.audit_change(request, obj, message)
         return super().log_change(request, obj, message)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """At a test system one person may show what they like; that ends when patients come."""
+        super().save_related(request, form, formsets, change)
+        if change and "environment" in form.changed_data and not form.instance.is_test:
+            ehr = form.instance
+            hush(ehr, by=stages.person(request, ehr), why="It was a test system, and patients are cared for there now.")
 
     def has_delete_permission(self, request: HttpRequest, obj: Ehr | None = None) -> bool:
         """An EHR is switched off, not deleted: what was decided for it must stay explainable."""

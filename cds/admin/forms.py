@@ -59,18 +59,19 @@ class EhrForm(forms.ModelForm[Ehr]):
 
 
 class EnabledServiceForm(forms.ModelForm[EnabledService]):
-    """The service is picked, not typed; the threshold is a fraction; a live service is not switched off in passing."""
+    """The service is picked, once and not typed; the threshold is a fraction; the stage has a page of its own."""
 
     class Meta:
         model = EnabledService
-        fields = ("service_id", "stage", "threshold", "write_back", "cool_down_hours", "daily_budget")
+        fields = ("service_id", "threshold", "write_back", "cool_down_hours", "daily_budget")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         known = {service.id: service.title for service in registry.all_services()}
         if self.instance.service_id:
             known.setdefault(self.instance.service_id, f"{self.instance.service_id} (not installed)")
-        self.fields["service_id"] = forms.ChoiceField(label="Service", choices=known.items)
+        stays = bool(self.instance.pk)  # or a live row would make another service live
+        self.fields["service_id"] = forms.ChoiceField(label="Service", choices=known.items, disabled=stays)
         self.fields["threshold"].widget.attrs |= {"min": 0, "max": 1, "step": "any"}
 
     def clean_threshold(self) -> float | None:
@@ -79,17 +80,12 @@ class EnabledServiceForm(forms.ModelForm[EnabledService]):
             raise forms.ValidationError("A fraction from 0 to 1: 0.1 stands for 10 %.")
         return threshold
 
-    def clean_stage(self) -> str:
-        stage: str = self.cleaned_data["stage"]
-        if self.instance.pk and "stage" in self.changed_data and stage == EnabledService.Stage.OFF:
-            raise forms.ValidationError("Use “Switch off” at the top of this page: it asks why and keeps the answer.")
-        return stage
-
     def save(self, commit: bool = True) -> EnabledService:
-        """On again: the reason for the stop is history, and stands in the audit."""
-        if self.instance.stage != EnabledService.Stage.OFF:
-            self.instance.off_reason, self.instance.off_by, self.instance.off_at = "", "", None
-        return super().save(commit)
+        """Its own fields only: a stage that changed since the page was opened stays as it is."""
+        row = super().save(commit=False)
+        if commit:
+            row.save(update_fields=EnabledServiceForm.Meta.fields if row.pk else None)
+        return row
 
 
 class AddressForm(forms.Form):

@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from cds import audit, registry
 from cds.admin.forms import AddressForm, ConnectForm, SwitchOffForm
+from cds.approval import Person
 from cds.http import origin
 from cds.models import Ehr, EnabledService
 from cds.onboarding import Survey, look, try_connection
@@ -36,6 +37,15 @@ EhrAdmin = admin.ModelAdmin[Ehr]
 def actor(request: HttpRequest, ehr: Ehr) -> str:
     """An administrator, as the audit names people."""
     return ehr.pseudonym(f"admin|{request.user.pk}")
+
+
+def person(request: HttpRequest, key: str, *, approves: str) -> Person:
+    """Who asks or decides. The right to decide comes with a role only: a superuser's word, and so that of the emergency
+    account, does not count for it."""
+    user = cast("User", request.user)
+    app, codename = approves.split(".")
+    role = user.groups.filter(permissions__content_type__app_label=app, permissions__codename=codename)
+    return Person(name=name_of(request), key=key, approves=role.exists())
 
 
 def name_of(request: HttpRequest) -> str:
@@ -136,8 +146,15 @@ def _found(survey: Survey) -> dict[str, Any]:
     return {"survey": survey, "expectations": outlook(survey)}
 
 
-def _page(model_admin: EhrAdmin, request: HttpRequest, name: str, title: str, **shown: Any) -> HttpResponse:
+def _page(model_admin: EhrAdmin, request: HttpRequest, name: str, title: str, **given: Any) -> HttpResponse:
     hand_over = [(label, settings.BASE_URL + reverse(route)) for label, route in _HAND_OVER]
+    return rendered(model_admin, request, f"ehr/{name}", title, hand_over=hand_over, **given)
+
+
+def rendered(
+    model_admin: admin.ModelAdmin[Any], request: HttpRequest, name: str, title: str, **given: Any
+) -> HttpResponse:
+    """A page of ours inside the admin's frame."""
     frame = model_admin.admin_site.each_context(request)
-    context = {**frame, "title": title, "opts": model_admin.opts, "hand_over": hand_over, **shown}
-    return render(request, f"admin/cds/ehr/{name}.html", context)
+    context = {**frame, "title": title, "opts": model_admin.opts, **given}
+    return render(request, f"admin/cds/{name}.html", context)

@@ -66,6 +66,8 @@ _PATTERNS = {
     "break-glass": _Pattern("R", (_DCM, "110113"), (_DCM, "110127")),  # Security Alert: Emergency Override Started
     "configure": _SETTINGS,
     "switch-off": _SETTINGS,
+    "raise-stage": _SETTINGS,
+    "lower-stage": _SETTINGS,
     "rotate-key": _SETTINGS,
     "rotate-field-keys": _SETTINGS,
     "purge": _TRAIL,

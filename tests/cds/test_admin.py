@@ -73,7 +73,6 @@ def form_for(ehr: Ehr, **changed: str) -> dict[str, str]:
         "0-id": str(service.pk),
         "0-ehr": str(ehr.pk),
         "0-service_id": service.service_id,
-        "0-stage": service.stage,
         "0-write_back": service.write_back,
         "0-cool_down_hours": "8",
     }
@@ -109,7 +108,8 @@ def test_every_field_of_an_ehr_and_of_its_services_can_be_set(administrator: Cli
         if field.editable and not field.primary_key and field.name != "client_secret":
             assert f'name="{field.name}"' in page, field.name
     for field in EnabledService._meta.fields:
-        if field.editable and field.name not in {"id", "ehr", "off_reason", "off_by", "off_at"}:
+        led = {"stage", "canary_percent", "off_reason", "off_by", "off_at"}  # on the stage's own page
+        if field.editable and field.name not in {"id", "ehr"} | led:
             assert f'name="services-0-{field.name}"' in page, field.name
 
 
@@ -281,21 +281,31 @@ def test_switching_off_asks_why_and_says_what_it_does(administrator: Client, ehr
     assert set(ehr.services.values_list("stage", "off_by", "off_reason")) == {("off", "root", "Wrong units")}
 
 
-def test_a_stage_is_not_switched_off_in_passing(administrator: Client, ehr: Ehr) -> None:
-    address = reverse("admin:cds_ehr_change", args=[ehr.pk])
-    page = administrator.post(address, form_for(ehr, **{"services-0-stage": "off"})).content.decode()
-    assert "it asks why" in page
-    assert EnabledService.objects.filter(stage="off").count() == 0
-
-
-def test_switched_on_again_the_reason_is_history(administrator: Client, ehr: Ehr) -> None:
+def test_a_form_that_was_opened_before_the_stop_does_not_undo_it(administrator: Client, ehr: Ehr) -> None:
     row = EnabledService.objects.filter(ehr=ehr).earliest("pk")
+    given = form_for(ehr, **{"services-0-threshold": "0.2", "services-0-stage": "live"})
     switch_off(ehr, [row.service_id], by="root", actor="a", reason="Wrong units")
-    address = reverse("admin:cds_ehr_change", args=[ehr.pk])
-    assert "Wrong units (root" in administrator.get(address).content.decode()
-    administrator.post(address, form_for(ehr, **{"services-0-stage": "live"}))
+    for address, form in (
+        (reverse("admin:cds_ehr_change", args=[ehr.pk]), given),
+        (reverse("admin:cds_enabledservice_change", args=[row.pk]), service_form(row)),
+    ):
+        assert administrator.post(address, form).status_code == 302
+        row.refresh_from_db()
+        assert (row.stage, row.off_reason) == ("off", "Wrong units")
+    assert row.threshold == 0.3
+    assert "Wrong units (root" in administrator.get(reverse("admin:cds_ehr_change", args=[ehr.pk])).content.decode()
+
+
+def service_form(row: EnabledService) -> dict[str, str]:
+    kept = {"write_back": row.write_back, "cool_down_hours": "8", "service_id": "metformin-renal"}
+    return kept | {"threshold": "0.3", "stage": "live", "canary_percent": "100"}
+
+
+def test_a_live_row_is_not_turned_into_another_services(administrator: Client, ehr: Ehr) -> None:
+    row = ehr.services.get(service_id="diabetes-risk")
+    administrator.post(reverse("admin:cds_enabledservice_change", args=[row.pk]), service_form(row))
     row.refresh_from_db()
-    assert (row.stage, row.off_reason, row.off_at) == ("live", "", None)
+    assert (row.service_id, row.threshold) == ("diabetes-risk", 0.3)
 
 
 # --- Test systems and test patients ---------------------------------------------------------------------------------

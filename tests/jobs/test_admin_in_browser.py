@@ -2,66 +2,37 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.contrib.auth.models import User
-from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from cds.models import Assessment, Ehr
 from hooks.models import HookCall
+from tests.jobs.at_the_admin import PASSWORD, chromium, looked_at, needs_chromium, signed_in
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(params=[1280, 400])
 def page(hospital: Ehr, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """Signed in; whatever the CSP refuses fails the test."""
+    """Whatever the CSP refuses fails the test."""
     _a_bad_morning(hospital)
-    User.objects.create_superuser("root", password="open sesame")
+    User.objects.create_superuser("root", password=PASSWORD)
     refused: list[str] = []
-
-    def listen(message: ConsoleMessage) -> None:
-        """What axe and the screenshot inject comes from no address."""
-        if "Content Security Policy" in message.text and message.location["url"]:
-            refused.append(message.text)
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = chromium.new_page(viewport={"width": request.param, "height": 900})
-        page.set_default_timeout(30_000)
-        page.on("console", listen)
-        page.goto(f"{settings.BASE_URL}/admin/")
-        page.get_by_label("Username").fill("root")
-        page.get_by_label("Password").fill("open sesame")
-        page.get_by_role("button", name="Log in").click()
-        yield page
-        chromium.close()
+    with chromium() as browser:
+        yield signed_in(browser, "root", width=request.param, refused=refused)
     assert refused == []
 
 
 def _a_bad_morning(hospital: Ehr) -> None:
-    """Something slow and something that failed. Before the browser starts: its event loop shuts the database out."""
+    """Something slow and something that failed."""
     for milliseconds in (40.0, 60.0, 900.0):
         HookCall.objects.create(ehr=hospital, service_id="diabetes-risk", status=200, milliseconds=milliseconds)
     given = {"service_id": "diabetes-risk", "service_version": "1", "threshold": 0.1, "patient_key": "k"}
     Assessment.objects.create(ehr=hospital, fingerprint="f", snapshot=b"x", status="failed", **given)
-
-
-def looked_at(page: Page, name: str) -> None:
-    """Kept for whoever wants to look; accessible, and no wider than the window."""
-    folder = Path(settings.HOME) / "screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
-    width = page.viewport_size["width"] if page.viewport_size else 0
-    page.screenshot(path=folder / f"admin-{name}-{width}.png", full_page=True)
-    found = Axe().run(page, context="#content")
-    assert found.violations_count == 0, found.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_an_administrator_connects_tests_and_stops(page: Page, hospital: Ehr) -> None:

@@ -1,0 +1,129 @@
+"""The stage page: it says what will happen, asks why, and lets nobody go up alone."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import reverse
+
+from cds.models import AuditEntry, Ehr, EnabledService, StageChange
+from scoring import shelf
+
+NOT_YET = "The board has seen our own evaluation of last year."
+
+
+@pytest.fixture
+def here(db: None) -> EnabledService:
+    shelf.forget()
+    ehr = Ehr.objects.create(name="St. Elsewhere", fhir_base="https://elsewhere.example/fhir")
+    return EnabledService.objects.create(ehr=ehr, service_id="diabetes-risk")
+
+
+def signed_in(name: str, role: str = "", *, superuser: bool = False) -> Client:
+    user = User.objects.create_user(name, is_staff=True, is_superuser=superuser)
+    user.groups.set(Group.objects.filter(name=role))
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(user)
+    return client
+
+
+def address(here: EnabledService) -> str:
+    return reverse("admin:cds_enabledservice_stage", args=[here.pk])
+
+
+def send(client: Client, here: EnabledService, do: str, **given: str) -> int:
+    return client.post(address(here), {"do": do, **given}).status_code
+
+
+def ask(client: Client, here: EnabledService) -> int:
+    return send(client, here, "ask", **{"ask-to": "canary", "ask-percent": "20", "ask-why": "The board agreed"})
+
+
+def text(client: Client, here: EnabledService) -> str:
+    answer = client.get(address(here))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_two_people_raise_a_stage(here: EnabledService) -> None:
+    integrator, approver = signed_in("ina", "integrator"), signed_in("app", "clinical approver")
+    assert ask(integrator, here) == 302
+    assert "somebody else decides" in text(integrator, here)
+    page = text(approver, here)
+    assert "<strong>ina</strong> asked" in page
+    assert "The board agreed" in page
+    assert "0 of at least 300 assessments" in page
+    assert send(approver, here, "approve", **{"decide-why": "I agree", "decide-exception": NOT_YET}) == 302
+    here.refresh_from_db()
+    assert (here.stage, here.canary_percent) == ("canary", 20)
+    assert NOT_YET in text(approver, here)
+    assert [entry.action for entry in AuditEntry.objects.order_by("pk") if "stage" in entry.action] == [
+        *("ask-stage", "raise-stage")
+    ]
+
+
+def test_without_an_exception_the_approval_is_refused_in_words(here: EnabledService) -> None:
+    ask(signed_in("ina", "integrator"), here)
+    approver = signed_in("app", "clinical approver")
+    answer = approver.post(address(here), {"do": "approve", "decide-why": "I agree"})
+    assert "Say why it need not be" in answer.content.decode()
+    here.refresh_from_db()
+    assert here.stage == "silent"
+
+
+def test_a_superuser_without_the_role_decides_nothing(here: EnabledService) -> None:
+    """The emergency account is one, and anybody may have opened it."""
+    ask(signed_in("ina", "integrator"), here)
+    root = signed_in("root", superuser=True)
+    assert send(root, here, "approve", **{"decide-why": "I agree", "decide-exception": NOT_YET}) == 403
+    assert "Somebody with the role" in text(root, here)
+
+
+def test_an_approver_may_ask_but_not_decide_on_that(here: EnabledService) -> None:
+    approver = signed_in("app", "clinical approver")
+    assert ask(approver, here) == 302
+    assert send(approver, here, "approve", **{"decide-why": "I agree", "decide-exception": NOT_YET}) == 403
+    assert send(approver, here, "withdraw") == 302
+    assert StageChange.objects.get().verdict == "withdrawn"
+
+
+def test_an_auditor_reads_and_changes_nothing(here: EnabledService) -> None:
+    auditor = signed_in("aud", "auditor")
+    assert "Scorecard" in text(auditor, here)
+    assert ask(auditor, here) == 403
+    assert send(auditor, here, "lower", **{"lower-to": "off", "lower-why": "I want to"}) == 403
+    assert send(auditor, here, "nonsense") == 403
+
+
+def test_one_person_steps_down(here: EnabledService) -> None:
+    EnabledService.objects.update(stage="live")
+    integrator = signed_in("ina", "integrator")
+    assert send(integrator, here, "lower", **{"lower-to": "silent", "lower-why": "Too many alerts"}) == 302
+    here.refresh_from_db()
+    assert here.stage == "silent"
+    assert "Too many alerts" in text(integrator, here)
+
+
+def test_a_stage_out_of_reach_is_refused(here: EnabledService) -> None:
+    integrator = signed_in("ina", "integrator")
+    given = {"do": "ask", "ask-to": "live", "ask-why": "The board agreed"}
+    assert "not one of the available choices" in integrator.post(address(here), given).content.decode()
+    assert not StageChange.objects.exists()
+
+
+def test_a_service_that_is_not_installed_any_more_can_still_be_stepped_down(here: EnabledService) -> None:
+    EnabledService.objects.update(service_id="gone", stage="live")
+    integrator = signed_in("ina", "integrator")
+    assert "not installed any more" in text(integrator, here)
+    assert send(integrator, here, "lower", **{"lower-to": "off", "lower-why": "It is gone"}) == 302
+
+
+def test_a_test_system_that_becomes_a_hospital_starts_silent(ehr: Ehr) -> None:
+    page = reverse("admin:cds_ehr_change", args=[ehr.pk])
+    names = ("name", "fhir_base", "time_zone", "client_kind", "client_id", "client_algorithm", "hooks_version")
+    given = {name: str(getattr(ehr, name)) for name in (*names, "hook_algorithms")} | {"environment": "production"}
+    given |= {"services-TOTAL_FORMS": "0", "services-INITIAL_FORMS": "0", "active": "on"}
+    assert signed_in("ina", "integrator").post(page, given).status_code == 302
+    assert set(ehr.services.values_list("stage", flat=True)) == {"silent"}
+    assert StageChange.objects.filter(ehr=ehr, after="silent").count() == ehr.services.count()

@@ -1,0 +1,54 @@
+"""Two people lead a service up, in two browsers, wide and narrow."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from playwright.sync_api import expect
+
+from cds.models import Ehr, EnabledService
+from tests.cds.assessed import UNKNOWN, assessed, complete
+from tests.jobs.at_the_admin import PASSWORD, chromium, looked_at, needs_chromium, signed_in
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture
+def silent(hospital: Ehr) -> EnabledService:
+    """A hospital in which a service has been silent for two weeks, and two people who work there."""
+    for name, role in (("Ina", "integrator"), ("Ada", "clinical approver")):
+        user = User.objects.create_user(name, password=PASSWORD, is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+    ehr = Ehr.objects.create(name="St. Elsewhere", fhir_base="https://elsewhere.example/fhir")
+    here = EnabledService.objects.create(ehr=ehr, service_id="diabetes-risk")
+    complete(here)
+    assessed(here, *[UNKNOWN] * 12, seconds=2)
+    return here
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_one_asks_another_one_decides(silent: EnabledService, width: int) -> None:
+    refused: list[str] = []
+    address = f"{settings.BASE_URL}/admin/cds/enabledservice/{silent.pk}/stage/"
+    with chromium() as browser:
+        ina = signed_in(browser, "Ina", width=width, refused=refused)
+        ina.goto(address)
+        expect(ina.get_by_text("Complete.")).to_be_visible()
+        looked_at(ina, "stage")
+        form = ina.locator("form", has=ina.get_by_role("heading", name="Ask for a step up"))
+        form.get_by_label("Canary").check()
+        form.get_by_label("Why").fill("The safety board agreed on 12 November")
+        form.get_by_role("button", name="Ask").click()
+        expect(ina.get_by_text("You asked, so somebody else decides")).to_be_visible()
+
+        ada = signed_in(browser, "Ada", width=width, refused=refused)
+        ada.goto(address)
+        expect(ada.get_by_text("The safety board agreed")).to_be_visible()
+        looked_at(ada, "stage-waits")
+        ada.get_by_label("Why").first.fill("The alert rate is as expected")
+        ada.get_by_role("button", name="Approve").click()
+        expect(ada.get_by_text("the new stage counts from the next call on")).to_be_visible()
+        expect(ada.get_by_text("Now canary, 10 % of the users")).to_be_visible()
+        looked_at(ada, "stage-history")
+    assert refused == []
