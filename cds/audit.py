@@ -6,14 +6,21 @@ An entry is inserted without a lock, so that the hook's path waits for nobody.
 from __future__ import annotations
 
 from contextvars import ContextVar
+from typing import Any
 
 from cds.models import AuditEntry, Ehr
+from cds.prepared import insert
 
 US = "bedside"  # the actor of what nobody asked for
 caller_address: ContextVar[str] = ContextVar("caller_address", default="")
 
 
-def record(
+def record(action: str, **more: Any) -> None:
+    """Append one entry, with what `entry` takes. Raises if it cannot be written: what cannot be audited must not happen."""
+    insert(entry(action, **more))
+
+
+def entry(
     action: str,
     *,
     actor: str,
@@ -22,12 +29,12 @@ def record(
     patient_key: str = "",
     subject: str = "",
     **detail: str | int,
-) -> None:
-    """Append one entry. Raises if it cannot be written: what cannot be audited must not happen.
+) -> AuditEntry:
+    """One that is still to be inserted, in one statement with the act that it is about.
 
     `patient_key` where only the pseudonym is known. The address is that of the request under way, if there is one.
     """
-    AuditEntry.objects.create(
+    return AuditEntry(
         ehr=ehr,
         action=action,
         actor=actor,

@@ -5,15 +5,32 @@ from __future__ import annotations
 import logging
 
 from django.db import transaction
+from django.db.models import CharField, IntegerField, UUIDField
 from django.utils import timezone
 
 from cds import doorbell, tasks
 from cds.context import PatientContext
 from cds.models import Assessment, Ehr, EnabledService
+from cds.prepared import Question, insert_unless_there
 from cds.service import DecisionService
 from scoring import shelf
 
 logger = logging.getLogger(__name__)
+
+_known = Question(
+    lambda ehr, service_id, fingerprint: Assessment.objects.filter(
+        ehr=ehr, service_id=service_id, fingerprint=fingerprint
+    ).defer("snapshot"),
+    ehr=IntegerField(),
+    service_id=CharField(),
+    fingerprint=CharField(),
+)
+_finished = Question(lambda pk: Assessment.objects.filter(pk=pk).only("status", "result", "failure"), pk=UUIDField())
+_enabled = Question(
+    lambda ehr, service_id: EnabledService.objects.filter(ehr=ehr, service_id=service_id),
+    ehr=IntegerField(),
+    service_id=CharField(),
+)
 
 
 def decide(
@@ -33,7 +50,8 @@ def decide(
             transaction.on_commit(lambda: enqueue(assessment))
         if wait and doorbell.worker_alive():
             bell.wait(wait)
-    assessment.refresh_from_db(fields=["status", "result", "failure"])
+    for now in _finished(pk=assessment.pk):
+        assessment.status, assessment.result, assessment.failure = now.status, now.result, now.failure
     return assessment
 
 
@@ -44,20 +62,27 @@ def open_assessment(
     ehr = here.ehr
     threshold = service.threshold if here.threshold is None else here.threshold
     model_version = shelf.active_version(service.model) if service.model else ""
-    assessment, created = Assessment.objects.defer("snapshot").get_or_create(
-        ehr=ehr,
-        service_id=service.id,
-        fingerprint=context.fingerprint(service.id, service.version, model_version, str(threshold), apart),
-        defaults={
-            "service_version": service.version,
-            "model_version": model_version,
-            "threshold": threshold,
-            "patient_key": ehr.pseudonym(context.patient.id),
-            "snapshot": context.as_json,  # called only for a new row
-            "test": ehr.is_invented(context.patient.id),
-        },
-    )
-    return assessment, created or (assessment.status == Assessment.Status.FAILED and _again(assessment))
+    fingerprint = context.fingerprint(service.id, service.version, model_version, str(threshold), apart)
+    key = {"ehr": ehr.pk, "service_id": service.id, "fingerprint": fingerprint}
+    known = _known(**key)
+    if not known:
+        fresh = Assessment(
+            ehr=ehr,
+            service_id=service.id,
+            fingerprint=fingerprint,
+            service_version=service.version,
+            model_version=model_version,
+            threshold=threshold,
+            patient_key=ehr.pseudonym(context.patient.id),
+            snapshot=context.as_json(),
+            test=ehr.is_invented(context.patient.id),
+        )
+        if insert_unless_there(fresh):
+            return fresh, True
+        known = _known(**key)  # another request was quicker
+    (assessment,) = known
+    assessment.ehr = ehr
+    return assessment, assessment.status == Assessment.Status.FAILED and _again(assessment)
 
 
 def _again(assessment: Assessment) -> bool:
@@ -68,7 +93,7 @@ def _again(assessment: Assessment) -> bool:
 
 def enabled(ehr: Ehr, service: DecisionService) -> EnabledService:
     """How this service runs at this EHR; one that nobody has set up is silent."""
-    row = EnabledService.objects.filter(ehr=ehr, service_id=service.id).first() or EnabledService(service_id=service.id)
+    (row,) = _enabled(ehr=ehr.pk, service_id=service.id) or [EnabledService(service_id=service.id)]
     row.ehr = ehr
     return row
 

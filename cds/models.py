@@ -20,6 +20,7 @@ from cds.fields import EncryptedField
 from cds.finding import Outcome, from_json
 from cds.http import origin
 from cds.labels import LABELS
+from cds.prepared import Question
 
 
 def _spelt_out(url: str) -> str:
@@ -164,7 +165,7 @@ class Ehr(models.Model):
 
     def opted_out(self, patient_id: str) -> bool:
         """Has this patient said no? Then nothing is scored, stored or trained on."""
-        return self.opt_outs.filter(patient_key=self.pseudonym(patient_id)).exists()
+        return bool(_opt_outs(ehr=self.pk, patient_key=self.pseudonym(patient_id)))
 
     def pseudonym(self, patient_id: str) -> str:
         """A keyed hash that stands for the patient where the id must not stand (logs, indexes)."""
@@ -482,6 +483,13 @@ class OptOut(models.Model):
 
     def __str__(self) -> str:
         return f"{self.patient_key[:8]} at {self.ehr}"
+
+
+_opt_outs = Question(
+    lambda ehr, patient_key: OptOut.objects.filter(ehr=ehr, patient_key=patient_key).only("pk"),
+    ehr=models.IntegerField(),
+    patient_key=models.CharField(),
+)
 
 
 class WriteBack(models.Model):

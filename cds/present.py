@@ -46,10 +46,13 @@ def restricted() -> Card:
     )
 
 
-def issue(assessment: Assessment, cards: list[Card], *, viewer: Viewer) -> None:
-    """Remember which cards left the house, and to whom: feedback finds the assessment, and no card comes too often."""
+def issued(assessment: Assessment, cards: list[Card], *, viewer: Viewer) -> list[IssuedCard]:
+    """Rows, still to be inserted, that tell which cards left the house, and to whom.
+
+    By them feedback finds the assessment, and no card comes too often.
+    """
     outcome = assessment.outcome
-    IssuedCard.objects.bulk_create(
+    return [
         IssuedCard(
             uuid=card.uuid,
             assessment=assessment,
@@ -59,4 +62,4 @@ def issue(assessment: Assessment, cards: list[Card], *, viewer: Viewer) -> None:
             hook_instance=viewer.hook_instance,
         )
         for card in cards
-    )
+    ]

@@ -10,15 +10,42 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db.models import CharField, DateTimeField, IntegerField
 from django.utils import timezone
 
 from cds.cards import Card
 from cds.finding import Outcome
 from cds.models import Assessment, Ehr, EnabledService, Feedback, IssuedCard, Snooze, Suppression
+from cds.prepared import Question
 from cds.service import DecisionService
 
 Reason = Suppression.Reason
 _REPEATED_WITHIN = timedelta(minutes=10)
+
+_snoozes = Question(
+    lambda ehr, service_id, patient_key, rule, now: Snooze.objects.filter(
+        ehr=ehr, service_id=service_id, patient_key=patient_key, rule=rule, until__gt=now
+    ).only("user_key"),
+    ehr=IntegerField(),
+    service_id=CharField(),
+    patient_key=CharField(),
+    rule=CharField(),
+    now=DateTimeField(),
+)
+_seen = Question(
+    lambda user_key, words_key, since, patient_key, service_id: IssuedCard.objects.filter(
+        user_key=user_key,
+        words_key=words_key,
+        issued_at__gt=since,
+        assessment__patient_key=patient_key,
+        assessment__service_id=service_id,
+    ).only("pk")[:1],
+    user_key=CharField(),
+    words_key=CharField(),
+    since=DateTimeField(),
+    patient_key=CharField(),
+    service_id=CharField(),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +56,13 @@ class Viewer:
     hook_instance: str = ""
 
 
-def spare(cards: list[Card], *, assessment: Assessment, enabled: EnabledService, viewer: Viewer) -> list[Card]:
-    """The cards to show; of the others a `Suppression` row is kept."""
+def spare(
+    cards: list[Card], *, assessment: Assessment, enabled: EnabledService, viewer: Viewer
+) -> tuple[list[Card], list[Suppression]]:
+    """The cards to show, and rows, still to be inserted, that tell why the others are not."""
     outcome = assessment.outcome
     if outcome is None:
-        return cards
+        return cards, []
     shown: list[Card] = []
     held: list[Suppression] = []
     for card in cards:
@@ -42,8 +71,7 @@ def spare(cards: list[Card], *, assessment: Assessment, enabled: EnabledService,
             shown.append(card)
         else:
             held.append(Suppression(assessment=assessment, reason=reason, rule=outcome.rule, user_key=viewer.user_key))
-    Suppression.objects.bulk_create(held)
-    return shown
+    return shown, held
 
 
 def words_key(card: Card, ehr: Ehr) -> str:
@@ -100,16 +128,14 @@ def _reason(
 
 def _snoozed(card: Card, rule: str, assessment: Assessment, viewer: Viewer) -> bool:
     """The reasons are about the patient, so an informing card is silent for everyone; a warning for that user only."""
-    snoozes = Snooze.objects.filter(
-        ehr=assessment.ehr,
+    snoozes = _snoozes(
+        ehr=assessment.ehr_id,
         service_id=assessment.service_id,
         patient_key=assessment.patient_key,
         rule=rule,
-        until__gt=timezone.now(),
+        now=timezone.now(),
     )
-    if card.indicator != "info":
-        snoozes = snoozes.filter(user_key=viewer.user_key).exclude(user_key="")
-    return snoozes.exists()
+    return any(card.indicator == "info" or one.user_key == viewer.user_key != "" for one in snoozes)
 
 
 def _limited(enabled: EnabledService) -> bool:
@@ -118,10 +144,14 @@ def _limited(enabled: EnabledService) -> bool:
 
 def _cooling_down(said: str, assessment: Assessment, enabled: EnabledService, viewer: Viewer) -> bool:
     since = timezone.now() - timedelta(hours=enabled.cool_down_hours)
-    seen = IssuedCard.objects.filter(user_key=viewer.user_key, words_key=said, issued_at__gt=since)
-    return seen.filter(
-        assessment__patient_key=assessment.patient_key, assessment__service_id=assessment.service_id
-    ).exists()
+    seen = _seen(
+        user_key=viewer.user_key,
+        words_key=said,
+        since=since,
+        patient_key=assessment.patient_key,
+        service_id=assessment.service_id,
+    )
+    return bool(seen)
 
 
 def _asked_again(said: str, assessment: Assessment, viewer: Viewer) -> bool:

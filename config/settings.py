@@ -124,6 +124,7 @@ else:
         },
         "connect_timeout": 2,
         "tcp_user_timeout": 1000,  # milliseconds: a server that vanished is noticed
+        "prepare_threshold": 0,  # plans are kept, of what cds.prepared asks; Django's own cursors never keep one
     }
     if not DATABASES["default"]["OPTIONS"]["pool"]["max_size"]:
         # DATABASE_POOL=0, for workers of Celery's solo pool, which hang with it.

@@ -7,7 +7,7 @@ import uuid
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.request import Request
@@ -25,7 +25,8 @@ from cds.flow import decide, enabled
 from cds.gather import gather
 from cds.models import Assessment, Ehr, EnabledService
 from cds.ordering import with_orders
-from cds.present import issue, present, restricted
+from cds.prepared import insert
+from cds.present import issued, present, restricted
 from cds.service import DecisionService
 from cds.suppress import Viewer, spare
 from hooks.formats import body
@@ -123,22 +124,19 @@ class Call(APIView):
         ehr = self.log.ehr
         viewer = _viewer(ehr, hook)
         actor = ehr.pseudonym(user(hook)) if user(hook) else ""  # order-dispatch has no user
-        with transaction.atomic():
-            shown = spare(cards, assessment=assessment, enabled=here, viewer=viewer)
-            issue(assessment, shown, viewer=viewer)
-            audit.record(
-                "hook",
-                actor=actor or ehr.name[:64],
-                ehr=ehr,
-                patient_id=patient_id(hook),
-                subject=str(assessment.id),
-                service=assessment.service_id,
-                hook=hook.hook,
-                cards=len(shown),
-            )
-            self.log.answer, self.log.cards = assessment.status, len(shown)
-            self.log.suppressed = len(cards) - len(shown)
-            self._count(200)
+        shown, held = spare(cards, assessment=assessment, enabled=here, viewer=viewer)
+        entry = audit.entry(
+            "hook",
+            actor=actor or ehr.name[:64],
+            ehr=ehr,
+            patient_key=assessment.patient_key,
+            subject=str(assessment.id),
+            service=assessment.service_id,
+            hook=hook.hook,
+            cards=len(shown),
+        )
+        self.log.answer, self.log.cards, self.log.suppressed = assessment.status, len(shown), len(held)
+        insert(*held, *issued(assessment, shown, viewer=viewer), entry, self._counted(200))
         return shown
 
     def _leave_alone(self, hook: HookRequest, service: DecisionService, *, answer: str, cards: list[Card]) -> Response:
@@ -151,17 +149,17 @@ class Call(APIView):
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Every answer to a known EHR is counted, the failed ones too, as long as there is a database to count in."""
-        if self.log.ehr_id and not self.log.pk:
+        if self.log.ehr_id and self.log._state.adding:
             try:
-                self._count(response.status_code)
+                insert(self._counted(response.status_code))
             except DatabaseError as error:
                 logger.error("a hook answered with %s is not counted: %s", response.status_code, type(error).__name__)
         return super().finalize_response(request, response, *args, **kwargs)
 
-    def _count(self, status: int) -> None:
+    def _counted(self, status: int) -> HookCall:
         self.log.service_id, self.log.status = self.kwargs["service_id"][:100], status
         self.log.milliseconds = (timezone.now() - self.log.received_at).total_seconds() * 1000
-        self.log.save()
+        return self.log
 
 
 class FeedbackDoor(APIView):

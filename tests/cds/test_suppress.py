@@ -15,7 +15,8 @@ from cds.cards import Card
 from cds.finding import Finding, Indicator
 from cds.flow import enabled
 from cds.models import Assessment, Ehr, EnabledService, Feedback, IssuedCard, Snooze, Suppression
-from cds.present import issue
+from cds.prepared import insert
+from cds.present import issued
 from cds.service import DecisionService
 from cds.suppress import Viewer, snooze, spare
 
@@ -51,8 +52,8 @@ class Patients:
     ) -> list[Card]:
         """As the hook does it; each call is a new one unless a test says otherwise."""
         viewer = Viewer(user_key=user, hook_instance=hook_instance or str(uuid.uuid4()))
-        shown = spare(list(cards), assessment=assessment, enabled=enabled(self.ehr, SERVICE), viewer=viewer)
-        issue(assessment, shown, viewer=viewer)
+        shown, held = spare(list(cards), assessment=assessment, enabled=enabled(self.ehr, SERVICE), viewer=viewer)
+        insert(*held, *issued(assessment, shown, viewer=viewer))
         return shown
 
     def override(self, card: Card, reason: str, **more: Any) -> Feedback:

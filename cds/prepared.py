@@ -1,0 +1,137 @@
+"""SQL that Django words once and PostgreSQL plans once: wording it anew costs ten times what running it does.
+
+For the few statements that every hook needs; everything else stays with the ORM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import AutoField, Expression, Field, Model, QuerySet
+
+M = TypeVar("M", bound=Model)
+Kind = Field[Any, Any]
+
+
+class Question(Generic[M]):
+    """`Question(lambda issuer: Ehr.objects.filter(hook_issuer=issuer), issuer=CharField())`, asked by calling it.
+
+    Each argument of the queryset is named, with the kind of its values. The answer is a list of instances.
+    """
+
+    def __init__(self, word: Callable[..., QuerySet[M]], **kinds: Kind) -> None:
+        self._word, self._kinds = word, kinds
+        self._worded: dict[str, _Worded[M]] = {}
+
+    def __call__(self, **values: Any) -> list[M]:
+        connection = connections[DEFAULT_DB_ALIAS]
+        worded = self._worded.get(connection.vendor)
+        if worded is None:
+            queryset = self._word(**{name: _Given(name, kind) for name, kind in self._kinds.items()})
+            worded = self._worded[connection.vendor] = _Worded(queryset, connection)
+        return worded.ask(values, connection)
+
+
+class _Given(Expression):
+    """Stands in the queryset for a value that comes with each asking."""
+
+    def __init__(self, name: str, kind: Kind) -> None:
+        super().__init__(output_field=kind)
+        self.name, self.kind = name, kind
+
+    def as_sql(self, *_: Any, **__: Any) -> tuple[str, list[Any]]:
+        return "%s", [self]
+
+
+class _Worded(Generic[M]):
+    """The SQL for one kind of database, and how its rows become instances."""
+
+    def __init__(self, queryset: QuerySet[M], connection: BaseDatabaseWrapper) -> None:
+        self.model = queryset.model
+        self.compiler = queryset.query.get_compiler(connection=connection)
+        self.sql, self.params = self.compiler.as_sql()
+        columns = [expression for expression, _, _ in self.compiler.select]
+        self.names = [column.target.attname for column in columns]
+        self.converters = self.compiler.get_converters(columns)
+
+    def ask(self, values: dict[str, Any], connection: BaseDatabaseWrapper) -> list[M]:
+        params = [
+            param.kind.get_db_prep_value(values[param.name], connection) if isinstance(param, _Given) else param
+            for param in self.params
+        ]
+        rows: Iterable[Sequence[Any]] = _run(self.sql, params, connection).fetchall()
+        if self.converters:
+            rows = self.compiler.apply_converters(rows, self.converters)
+        return [self.model.from_db(DEFAULT_DB_ALIAS, self.names, row) for row in rows]
+
+
+def insert(*rows: Model) -> None:
+    """All of the rows or none, in one round trip where the database can: a transaction of several costs one each.
+
+    As `bulk_create` does, it calls no `save` and sends no signal.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.vendor == "postgresql":
+        values = [value for row in rows for value in _values(row, connection)]
+        _run(_insertion(*(type(row) for row in rows)), values, connection)
+    else:
+        with transaction.atomic():
+            for row in rows:
+                _run(_insertion(type(row)), _values(row, connection), connection)
+    for row in rows:
+        row._state.adding = False
+
+
+def insert_unless_there(row: Model) -> bool:
+    """False, and nothing written, where a row of the same key is there."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    sql = f"{_insertion(type(row))} ON CONFLICT DO NOTHING"
+    row._state.adding = not _run(sql, _values(row, connection), connection).rowcount
+    return not row._state.adding
+
+
+@lru_cache
+def _insertion(*models: type[Model]) -> str:
+    """One INSERT, or several as parts of one statement (PostgreSQL, "Data-Modifying Statements in WITH")."""
+    *first, last = [_insert_into(model) for model in models]
+    parts = ", ".join(f"row_{number} AS ({sql})" for number, sql in enumerate(first))
+    return f"WITH {parts} {last}" if parts else last
+
+
+def _insert_into(model: type[Model]) -> str:
+    columns = ", ".join(f'"{field.column}"' for field in _written(model))
+    places = ", ".join("%s" for _ in _written(model))
+    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places})'  # noqa: S608 -- our own names
+
+
+@lru_cache
+def _written(model: type[Model]) -> tuple[Kind, ...]:
+    return tuple(field for field in model._meta.concrete_fields if not isinstance(field, AutoField))
+
+
+def _values(row: Model, connection: BaseDatabaseWrapper) -> list[Any]:
+    return [field.get_db_prep_save(field.pre_save(row, True), connection) for field in _written(type(row))]
+
+
+def _run(sql: str, params: Sequence[Any], connection: BaseDatabaseWrapper) -> Any:
+    """A cursor after the statement."""
+    if connection.vendor != "postgresql":
+        cursor = connection.cursor()
+        cursor.execute(sql, params)
+        return cursor
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        return _cursor(connection.connection).execute(sql, params, prepare=True)
+
+
+def _cursor(session: Any) -> psycopg.Cursor[Any]:
+    """One for each session: it costs more than the statement. Django's own would bind the values into the text."""
+    if not hasattr(session, "bedside_cursor"):
+        session.bedside_cursor = psycopg.Cursor(session)
+    cursor: psycopg.Cursor[Any] = session.bedside_cursor
+    return cursor

@@ -1,0 +1,83 @@
+"""What is worded once still asks for what is given now, and what is inserted together is there together."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models import CharField, DateTimeField, UUIDField
+from django.utils import timezone
+
+from cds import audit
+from cds.models import Assessment, AuditEntry, Ehr, OptOut
+from cds.prepared import Question, insert, insert_unless_there
+
+by_patient = Question(
+    lambda patient_key, since: Assessment.objects.filter(patient_key=patient_key, created_at__gte=since),
+    patient_key=CharField(),
+    since=DateTimeField(),
+)
+by_id = Question(lambda pk: Assessment.objects.filter(pk=pk).only("status"), pk=UUIDField())
+NOW = timezone.now()
+
+
+def assessment(ehr: Ehr, patient: str = "p1", fingerprint: str = "f") -> Assessment:
+    return Assessment(
+        ehr=ehr, service_id="s", threshold=0.25, fingerprint=fingerprint, patient_key=patient, snapshot=b'{"a": "b"}'
+    )
+
+
+def test_each_asking_has_its_own_values(ehr: Ehr) -> None:
+    insert(assessment(ehr, "p1", "f1"), assessment(ehr, "p2", "f2"))
+    found = [one.fingerprint for patient in ("p2", "p1", "p2") for one in by_patient(patient_key=patient, since=NOW)]
+    assert found == ["f2", "f1", "f2"]
+    assert by_patient(patient_key="p1", since=NOW + timedelta(days=1)) == []
+
+
+def test_a_row_is_what_the_orm_makes_of_it(ehr: Ehr) -> None:
+    made = assessment(ehr)
+    insert(made)
+    (asked,) = by_patient(patient_key="p1", since=NOW)
+    (read,) = Assessment.objects.all()
+    for field in Assessment._meta.concrete_fields:
+        values = [getattr(row, field.attname) for row in (made, asked, read)]
+        assert values[0] == values[1] == values[2], field.name
+    assert asked == read
+    assert not asked._state.adding
+
+
+def test_fields_that_were_not_asked_for_are_read_when_they_are_needed(ehr: Ehr) -> None:
+    made = assessment(ehr)
+    insert(made)
+    (asked,) = by_id(pk=made.pk)
+    assert asked.get_deferred_fields() >= {"snapshot", "fingerprint"}
+    assert asked.snapshot == b'{"a": "b"}'
+
+
+def test_what_is_inserted_together_is_there_or_not_together(ehr: Ehr) -> None:
+    opt_out = OptOut(ehr=ehr, patient_key="p1")
+    insert(opt_out, audit.entry("hook", actor="a", ehr=ehr))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert(audit.entry("hook", actor="b", ehr=ehr), OptOut(ehr=ehr, patient_key="p1"))
+    assert [entry.actor for entry in AuditEntry.objects.all()] == ["a"]
+
+
+def test_a_row_that_is_there_already_is_left_as_it_is(ehr: Ehr) -> None:
+    first, second = assessment(ehr), assessment(ehr)
+    assert [insert_unless_there(row) for row in (first, second)] == [True, False]
+    assert [row.pk for row in Assessment.objects.all()] == [first.pk]
+    assert second._state.adding
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite keeps no plans that could be looked at")
+def test_postgresql_keeps_its_plan(ehr: Ehr) -> None:
+    for _ in range(3):
+        by_id(pk=uuid.uuid4())
+    statement = 'SELECT "cds_assessment"."id", "cds_assessment"."status" FROM %'
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans + custom_plans >= 3 FROM pg_prepared_statements WHERE statement LIKE %s", [statement]
+        )
+        assert cursor.fetchall() == [(True,)]
