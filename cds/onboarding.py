@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -13,8 +14,9 @@ import msgspec
 from django.utils import timezone
 from msgspec import Struct
 
-from cds.connect import session_for
-from cds.errors import CdsError, FhirError, FhirUnreachable
+from cds.connect import archive_of, session_for
+from cds.dicom import reach
+from cds.errors import BadInput, CdsError, FhirError, FhirUnreachable
 from cds.http import allowed_addresses, origin
 from cds.models import ConnectionTest, Ehr
 from cds.public_keys import read_keys
@@ -82,7 +84,7 @@ class _Failed(Exception):
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(problem)
-        self.problem, self.remedy = problem, remedy
+        self.remedy = remedy
 
 
 @dataclass(kw_only=True)
@@ -118,6 +120,7 @@ def try_connection(ehr: Ehr) -> Survey:
     began = time.monotonic()
     ehr.connection_tests.filter(tested_at__lt=timezone.now() - _KEPT).delete()
     survey = _walk(Survey(ehr=ehr), _FHIR_STEPS, _SMART_STEPS + _LAUNCH_STEPS, _HOOK_STEPS)
+    _follow(survey, _archive_way(ehr), possible=True)
     ConnectionTest.objects.create(
         ehr=ehr,
         milliseconds=(time.monotonic() - began) * 1000,
@@ -146,8 +149,8 @@ def _follow(survey: Survey, way: Way, *, possible: bool) -> bool:
 def _take(name: str, take: Callable[[Survey], str], survey: Survey) -> Step:
     try:
         return Step(name=name, told=take(survey))
-    except _Failed as failure:
-        return Step(name=name, problem=failure.problem, remedy=failure.remedy)
+    except (_Failed, reach.Unreached) as failure:
+        return Step(name=name, problem=str(failure), remedy=failure.remedy)
     except (CdsError, ValueError) as error:  # an address of theirs, or one that is entered here, is none
         problem = f"What was found or entered cannot be used ({type(error).__name__}: {error})."
         return Step(name=name, problem=problem, remedy="Check the addresses on this EHR's page and those it publishes.")
@@ -315,6 +318,23 @@ _FHIR_STEPS: Way = (
 _SMART_STEPS: Way = (("SMART configuration", _read_smart), ("PKCE", _check_pkce))
 _LAUNCH_STEPS: Way = (("Login server", _check_login), ("Client id", _check_client))
 _HOOK_STEPS: Way = (("Keys of the hooks", _read_hook_keys),)
+
+
+def _archive_way(ehr: Ehr) -> Way:
+    """The archive is another system: it may work while the EHR does not, and the other way round."""
+    try:
+        return tuple((name, _of_archive(take)) for name, take in reach.steps(archive_of(ehr)))
+    except BadInput as error:
+        remedy = "Correct it on this EHR's page, under “Archive”."
+        return (("Archive: settings", partial(_fail, f"{str(error)[:1].upper()}{str(error)[1:]}.", remedy)),)
+
+
+def _of_archive(take: Callable[[], str]) -> Callable[[Survey], str]:
+    return lambda _survey: take()
+
+
+def _fail(problem: str, remedy: str, _survey: Survey) -> str:
+    raise _Failed(problem, remedy)
 
 
 def _get(ehr: Ehr, url: str, *, accept: str, origins: tuple[str, ...] = ()) -> Any:

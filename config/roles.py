@@ -12,6 +12,7 @@ _OURS = ("cds", "hooks", "scoring", "smartapp")
 ROLES: dict[str, tuple[str, ...]] = {
     "integrator": (
         *("cds.add_ehr", "cds.change_ehr"),
+        *("cds.add_pacs", "cds.change_pacs", "cds.delete_pacs"),
         *("cds.add_enabledservice", "cds.change_enabledservice", "cds.switch_off", "cds.ask_stage"),
     ),
     "clinical approver": (

@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 
 from cds.admin import pages, stages
+from cds.admin.archive import Archive
 from cds.admin.forms import EhrForm, EnabledServiceForm
 from cds.models import Ehr, EnabledService
 from cds.switch import hush
@@ -42,7 +43,7 @@ class EhrAdmin(admin.ModelAdmin[Ehr]):
     form = EhrForm
     list_display = ("name", "environment", "fhir_base", "active")
     list_filter = ("active", "environment")
-    inlines = (EnabledServices,)
+    inlines = (EnabledServices, Archive)
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     fieldsets = (
         (

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from msgspec import Struct
 from pydicom.dataset import FileDataset
 
-from cds.dicom.folder import keep
+from cds.dicom import dimse, folder, stow
+from cds.dicom.archive import Archive, DicomWeb, Dimse, Folder
+from cds.dicom.status import require_kept
 from cds.errors import ArchiveUnreachable
-
-
-class Folder(Struct, frozen=True, kw_only=True):
-    """An archive that fetches what lies there."""
-
-    path: Path
-
-
-Archive = Folder
 
 
 class Delivered(Struct, frozen=True, kw_only=True):
@@ -33,13 +25,22 @@ def deliver(instances: Sequence[FileDataset], *, to: Archive) -> Delivered:
 
     Delivering again is harmless: the same SOP instances replace themselves.
     """
-    return _into_folder(instances, to)
+    match to:
+        case Folder():
+            remarks = into_folder(instances, to)
+        case DicomWeb():
+            remarks = require_kept(stow.store(instances, to))
+        case Dimse():
+            remarks = require_kept(dimse.store(instances, to))
+    return Delivered(uids=tuple(str(instance.SOPInstanceUID) for instance in instances), remarks=remarks)
 
 
-def _into_folder(instances: Sequence[FileDataset], folder: Folder) -> Delivered:
+def into_folder(instances: Sequence[FileDataset], archive: Folder) -> tuple[str, ...]:
     try:
-        return Delivered(uids=tuple(keep(instance, folder=folder.path) for instance in instances))
+        for instance in instances:
+            folder.keep(instance, folder=archive.path)
     except OSError as error:
         raise ArchiveUnreachable(
             f"the archive's folder cannot be written ({error.strerror}). Tell an administrator"
         ) from error
+    return ()

@@ -32,7 +32,7 @@ _RISK = {
 
 def structured_report(record: ReportRecord, *, measured: ObservationRecord, patient: PatientIdentity) -> FileDataset:
     """`measured`: the chart's observation, so that chart and archive say the same number under the same code."""
-    dataset = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=b"\0" * 128)
+    dataset = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=b"\0" * 128, is_implicit_VR=False)
     dataset.SpecificCharacterSet = "ISO_IR 192"  # UTF-8; another declaration passes validators and loses names
     _patient(dataset, patient)
     _study_and_series(dataset, record)

@@ -77,6 +77,7 @@ def form_for(ehr: Ehr, **changed: str) -> dict[str, str]:
         "0-cool_down_hours": "8",
     }
     form = {name: str(getattr(ehr, name)) for name in names} | {"active": "on"}
+    form |= {"pacs-TOTAL_FORMS": "0", "pacs-INITIAL_FORMS": "0"}
     return form | {f"services-{name}": value for name, value in inline.items()} | changed
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pydicom.dataset import FileDataset
 
-from cds.dicom.deliver import Folder, deliver
+from cds.dicom.archive import Folder
+from cds.dicom.deliver import deliver
 from cds.dicom.report import structured_report
 from cds.errors import ArchiveUnreachable
 from tests.cds.saved import ADA, OBSERVATION, REPORT
