@@ -244,5 +244,11 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
-    "loggers": {"celery": {"level": "WARNING"}},
+    "loggers": {
+        "celery": {"level": "WARNING"},
+        # They log what they send and what a server says, names included; we say what went wrong ourselves.
+        "dicomweb_client": {"level": "CRITICAL"},
+        "pynetdicom": {"level": "CRITICAL"},
+        "pydicom": {"level": "CRITICAL"},
+    },
 }
