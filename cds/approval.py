@@ -38,6 +38,22 @@ def asked(change: C, *, by: Person, why: str) -> C:
     return change
 
 
+def withdraw(change: C, *, by: Person) -> C:
+    """By whoever asked."""
+    change = waiting(change)
+    if change.asked_key != by.key:
+        raise BadInput(f"{change.asked_by} asked for this; only they withdraw it. You may refuse it.")
+    settle(change, Verdict.WITHDRAWN, by=by, why="")
+    return change
+
+
+def refuse(change: C, *, by: Person, why: str) -> C:
+    change = waiting(change)
+    require_another(change, by=by)
+    settle(change, Verdict.REFUSED, by=by, why=reason(why))
+    return change
+
+
 def waiting(change: C) -> C:
     """The row, locked until the transaction ends. Raises BadInput if somebody was faster."""
     row = type(change)._default_manager.select_for_update().get(pk=change.pk)

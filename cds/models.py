@@ -22,6 +22,7 @@ from cds.finding import Outcome, from_json
 from cds.http import origin
 from cds.labels import LABELS
 from cds.prepared import Question
+from scoring.models import ModelVersion
 
 
 def _spelt_out(url: str) -> str:
@@ -357,6 +358,40 @@ class StageChange(Change):
             for stage, percent in ((self.before, self.percent_before), (self.after, self.percent))
         )
         return f"{before} to {after}"
+
+
+class ModelChange(Change):
+    """Which version of a model is in use, everywhere: asked for, decided on, rolled back."""
+
+    class Kind(models.TextChoices):
+        USE = "use", "Use it"
+        ROLL_BACK = "roll-back", "Back to it"
+        RETIRE = "retire", "Never use it"
+
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.USE)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="changes")
+    before = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta(Change.Meta):
+        constraints = [
+            *Change.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["version"], condition=models.Q(verdict="waiting"), name="one_wish_for_a_version"
+            ),
+        ]
+        permissions = [
+            ("ask_model", "Can ask for another version of a model"),
+            ("approve_model", "Can decide on a version of a model that somebody else asked for"),
+            ("roll_back_model", "Can go back to the version of a model that was in use before"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version.name}: {self.step}, {self.verdict}"
+
+    @property
+    def step(self) -> str:
+        before = f"{self.before.version} to " if self.before else ""
+        return f"{self.get_kind_display()}: {before}{self.version.version}"
 
 
 class ConnectionTest(models.Model):

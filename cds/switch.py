@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from cds import audit, registry
+from cds import approval, audit, registry
 from cds.approval import Person, Verdict, asked, reason, require_another, settle, waiting
 from cds.errors import BadInput
 from cds.models import Ehr, EnabledService, StageChange
@@ -66,19 +66,14 @@ def approve(change: StageChange, *, by: Person, why: str, exception: str = "") -
 
 def refuse(change: StageChange, *, by: Person, why: str) -> None:
     with transaction.atomic():
-        change = waiting(change)
-        require_another(change, by=by)
-        settle(change, Verdict.REFUSED, by=by, why=reason(why))
+        change = approval.refuse(change, by=by, why=why)
         _audit("refuse-stage", change, by=by, why=change.decision)
 
 
 def withdraw(change: StageChange, *, by: Person) -> None:
     """By whoever asked."""
     with transaction.atomic():
-        change = waiting(change)
-        if change.asked_key != by.key:
-            raise BadInput(f"{change.asked_by} asked for this; only they withdraw it. You may refuse it.")
-        settle(change, Verdict.WITHDRAWN, by=by, why="")
+        change = approval.withdraw(change, by=by)
         _audit("withdraw-stage", change, by=by)
 
 

@@ -11,8 +11,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cds import registry
-from cds.models import Assessment, ConnectionTest, Ehr, EnabledService, Feedback, WriteBack
+from cds.models import (
+    Assessment,
+    Change,
+    ConnectionTest,
+    Ehr,
+    EnabledService,
+    Feedback,
+    ModelChange,
+    StageChange,
+    WriteBack,
+)
 from hooks.models import HookCall
+from scoring.models import ModelVersion
 
 AIM_MILLISECONDS = 500  # CDS Hooks 2.0.1, "Providing FHIR Resources": an answer in about 500 ms
 # With seven calls a day, a day without any happens by chance less than once in a thousand days (Poisson).
@@ -125,6 +136,7 @@ def waiting() -> list[Waiting]:
     overrides = unread.filter(outcome=Feedback.Outcome.OVERRIDDEN).exclude(card__assessment__test=True)
     wrong = unread.filter(outcome=Feedback.Outcome.WRONG).exclude(assessment__test=True)
     return [
+        *_to_decide(),
         Waiting(
             what="Failed write-backs", count=write_backs.count(), url=_list("cds_writeback", status__exact="failed")
         ),
@@ -142,6 +154,28 @@ def waiting() -> list[Waiting]:
             what="Overrides to review",
             count=overrides.count(),
             url=_list("cds_feedback", outcome__exact="overridden", reviewed_at__isempty="1"),
+        ),
+    ]
+
+
+def _to_decide() -> list[Waiting]:
+    """What two people have to agree on. A draft counts until it is asked for or put aside."""
+    stages = StageChange.objects.filter(verdict=Change.Verdict.WAITING)
+    models = ModelChange.objects.filter(verdict=Change.Verdict.WAITING)
+    drafts = ModelVersion.objects.filter(status=ModelVersion.Status.DRAFT).exclude(changes__in=models)
+    return [
+        Waiting(
+            what="Stages to decide on", count=stages.count(), url=_list("cds_stagechange", verdict__exact="waiting")
+        ),
+        Waiting(
+            what="Model versions to decide on",
+            count=models.count(),
+            url=_list("cds_modelchange", verdict__exact="waiting"),
+        ),
+        Waiting(
+            what="Drafts of models that nobody has asked for",
+            count=drafts.count(),
+            url=_list("scoring_modelversion", status__exact="draft"),
         ),
     ]
 

@@ -2,6 +2,7 @@
 
 ScoringError
 ├── ModelMissing    no approved version of that name
+├── NothingBefore   the version in use has replaced none
 ├── ModelDamaged    the artefact is not the one whose sha256 was recorded
 ├── ModelChanged    another artefact under a version that is already on the shelf
 ├── RecipeMissing   nobody declared how to train that
@@ -20,6 +21,11 @@ class ScoringError(Exception):
 class ModelMissing(ScoringError):
     def __init__(self, name: str, version: str | None = None) -> None:
         super().__init__(f"no version {version} of model {name}" if version else f"no approved version of model {name}")
+
+
+class NothingBefore(ScoringError):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no version of {name} was in use before this one")
 
 
 class ModelDamaged(ScoringError):

@@ -21,6 +21,9 @@ class ModelVersion(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.DRAFT)
     approved_by = models.CharField(max_length=150, blank=True)
     approved_at = models.DateTimeField(null=True, blank=True)
+    replaces = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, help_text="In use before; where a rollback leads."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from scoring.errors import ModelChanged, ModelDamaged, ModelMissing
+from scoring.errors import ModelChanged, ModelDamaged, ModelMissing, NothingBefore
 from scoring.models import ModelVersion
 
 KEPT_LOADED = 8  # versions in memory of one process, about 1 MB each
@@ -175,12 +175,6 @@ def find(name: str, version: str, *, using: str = "default") -> ModelVersion | N
     return ModelVersion.objects.using(using).filter(name=name, version=version).first()
 
 
-def approver(name: str, *, using: str = "default") -> str | None:
-    """Who chose the version in use; None if there is none."""
-    rows = ModelVersion.objects.using(using).filter(name=name, status=ModelVersion.Status.APPROVED)
-    return rows.values_list("approved_by", flat=True).first()
-
-
 def put(name: str, artefact: bytes, facts: Mapping[str, Any], *, using: str = "default") -> ModelVersion:
     """Put a version on the shelf as a draft; the same one again changes nothing."""
     digest = sha256(artefact)
@@ -198,13 +192,37 @@ def put(name: str, artefact: bytes, facts: Mapping[str, Any], *, using: str = "d
 
 def approve(name: str, version: str, *, by: str, using: str = "default") -> ModelVersion:
     """Make it the version in use; the one before is retired in the same transaction."""
-    rows = ModelVersion.objects.using(using).filter(name=name)
     with transaction.atomic(using=using):
-        row = rows.select_for_update().filter(version=version).first()
+        row = ModelVersion.objects.using(using).select_for_update().filter(name=name, version=version).first()
         if row is None:
             raise ModelMissing(name, version)
-        rows.filter(status=ModelVersion.Status.APPROVED).exclude(pk=row.pk).update(status=ModelVersion.Status.RETIRED)
-        row.status, row.approved_by, row.approved_at = ModelVersion.Status.APPROVED, by, timezone.now()
-        row.save(update_fields=["status", "approved_by", "approved_at"])
-    _approved.pop(name, None)  # other processes see it within LOOK_AGAIN_SECONDS
+        before = in_use(name, using=using)
+        row.replaces = row.replaces if row == before else before
+        _use(row, by=by, using=using)
     return row
+
+
+def roll_back(name: str, *, by: str, using: str = "default") -> ModelVersion:
+    """Back to the version that the one in use has replaced. A second time leads to the one before that."""
+    with transaction.atomic(using=using):
+        now = in_use(name, using=using)
+        if now is None or now.replaces is None:
+            raise NothingBefore(name)
+        row = now.replaces
+        _use(row, by=by, using=using)
+    return row
+
+
+def in_use(name: str, *, using: str = "default") -> ModelVersion | None:
+    rows = ModelVersion.objects.using(using).filter(name=name, status=ModelVersion.Status.APPROVED)
+    return rows.defer("artefact").first()
+
+
+def _use(row: ModelVersion, *, by: str, using: str) -> None:
+    if sha256(bytes(row.artefact)) != row.sha256:
+        raise ModelDamaged(row.name, row.version, reason="its sha256 is not the recorded one")
+    rows = ModelVersion.objects.using(using).filter(name=row.name, status=ModelVersion.Status.APPROVED)
+    rows.exclude(pk=row.pk).update(status=ModelVersion.Status.RETIRED)
+    row.status, row.approved_by, row.approved_at = ModelVersion.Status.APPROVED, by, timezone.now()
+    row.save(update_fields=["status", "approved_by", "approved_at", "replaces"])
+    _approved.pop(row.name, None)  # other processes see it within LOOK_AGAIN_SECONDS

@@ -34,13 +34,29 @@ def shipped_in(folder: Path) -> Iterator[Path]:
 
 
 def register(artefact: Path, *, using: str = "default") -> None:
-    """Put it on the shelf once. It does not push aside a version that a person has chosen."""
+    """Put it on the shelf once. The first version of a model is in use at once; a later one waits: `successors`."""
     facts = json.loads(artefact.with_suffix(".json").read_text(encoding="utf-8"))
     known = shelf.find(facts["name"], facts["version"], using=using)
     put = shelf.put(facts["name"], artefact.read_bytes(), facts, using=using)
-    chosen_by = shelf.approver(put.name, using=using)
-    if known is None and chosen_by in (None, RELEASE):
+    if known is None and shelf.in_use(put.name, using=using) is None:
         shelf.approve(put.name, put.version, by=RELEASE, using=using)
+
+
+def successors() -> list[ModelVersion]:
+    """Drafts that came with the code, where the version in use came so, too: no person has chosen that one."""
+    shipped = [path for config in installed.get_app_configs() for path in shipped_in(Path(config.path))]
+    found = [json.loads(path.with_suffix(".json").read_text(encoding="utf-8")) for path in shipped]
+    drafts = [shelf.find(facts["name"], facts["version"]) for facts in found]
+    return [
+        row
+        for row in drafts
+        if row is not None and row.status == ModelVersion.Status.DRAFT and _chosen_by(row.name) == RELEASE
+    ]
+
+
+def _chosen_by(name: str) -> str | None:
+    now = shelf.in_use(name)
+    return now.approved_by if now else None
 
 
 def shipped_model(name: str) -> Model:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cds.admin import ehr, happened, stages, whose
+from cds.admin import ehr, happened, shelf, stages, whose
 
-__all__ = ["ehr", "happened", "stages", "whose"]
+__all__ = ["ehr", "happened", "shelf", "stages", "whose"]

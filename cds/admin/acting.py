@@ -48,7 +48,10 @@ class Acts:
     """The forms that this person may fill in, by name; each act is a method that does it and tells what was done."""
 
     route: str
-    form_of = {name: name for name in ("ask", "withdraw", "lower")} | dict.fromkeys(("approve", "refuse"), "decide")
+    form_of = {
+        **{name: name for name in ("ask", "withdraw", "lower", "roll_back", "retire")},
+        **dict.fromkeys(("approve", "refuse"), "decide"),  # two buttons, one form
+    }
 
     def __init__(self, request: HttpRequest, row: models.Model, *, by: Person) -> None:
         self.request, self.row, self.by = request, row, by

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -19,6 +19,7 @@ from cds import registry, switch
 from cds.admin import pages
 from cds.admin.acting import Acts, DecisionForm, why_field
 from cds.admin.forms import EnabledServiceForm
+from cds.admin.happened import ReadOnly
 from cds.approval import Person
 from cds.errors import UnknownService
 from cds.models import Ehr, EnabledService, StageChange
@@ -82,6 +83,22 @@ class EnabledServiceAdmin(admin.ModelAdmin[EnabledService]):
     def log_change(self, request: HttpRequest, obj: EnabledService, message: Any) -> Any:
         pages.audit_change(request, obj.ehr, message)
         return super().log_change(request, obj, message)
+
+
+@admin.register(StageChange)
+class StageChangeAdmin(ReadOnly):
+    """All steps at all EHRs; a row leads to its service's page."""
+
+    list_display = ("asked_at", "ehr", "service_id", "step", "verdict", "asked_by", "decided_by")
+    list_filter = ("verdict", "ehr", "service_id", "after", "asked_at")
+    list_select_related = ("ehr",)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        row = self.required(request, object_id)
+        here = get_object_or_404(EnabledService, ehr=row.ehr_id, service_id=row.service_id)
+        return redirect("admin:cds_enabledservice_stage", here.pk)
 
 
 def link(row: EnabledService) -> SafeString:

@@ -68,6 +68,8 @@ _PATTERNS = {
     "switch-off": _SETTINGS,
     "raise-stage": _SETTINGS,
     "lower-stage": _SETTINGS,
+    "approve-model": _SETTINGS,
+    "roll-back-model": _SETTINGS,
     "rotate-key": _SETTINGS,
     "rotate-field-keys": _SETTINGS,
     "purge": _TRAIL,

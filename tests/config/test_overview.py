@@ -12,12 +12,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from cds import release
+from cds.approval import Person
 from cds.feedback import report_wrong
 from cds.models import Assessment, AuditEntry, ConnectionTest, Ehr, Feedback, WriteBack
-from cds.switch import switch_off
+from cds.switch import ask, switch_off, withdraw
 from config import overview
 from config.overview import Firing
 from hooks.models import HookCall
+from tests.cds.shelves import draft
 
 SERVICE = "diabetes-risk"
 
@@ -115,7 +118,30 @@ def test_what_failed_and_what_is_to_be_reviewed_waits(real: Ehr) -> None:
     WriteBack.objects.create(assessment=failed, target="chart", status="failed")
     for outcome in ("overridden", "accepted"):
         Feedback.objects.create(ehr=real, service_id=SERVICE, card_uuid="u", outcome=outcome, outcome_at=timezone.now())
-    assert [one.count for one in overview.waiting()] == [1, 1, 0, 1]
+    waits = (
+        "Failed write-backs",
+        "Assessments that failed",
+        "Reports",
+        "Overrides",
+        "Stages",
+        "Model versions",
+        "Drafts",
+    )
+    assert [count(what) for what in waits] == [1, 1, 0, 1, 0, 0, 0]
+
+
+def test_what_two_people_have_to_agree_on_waits_until_one_decides(real: Ehr) -> None:
+    ina = Person(name="Ina", key="i")
+    version = draft()
+    assert count("Drafts") == 1
+    wish = release.ask(version, by=ina, why="Better for the old")
+    assert (count("Drafts"), count("Model versions")) == (0, 1)
+    release.withdraw(wish, by=ina)
+    switch_off(real, [SERVICE], by="root", actor="a", reason="Wrong units")
+    step = ask(real.services.get(service_id=SERVICE), to="silent", by=ina, why="The units are mended")
+    assert count("Stages") == 1
+    withdraw(step, by=ina)
+    assert count("Stages") == 0
 
 
 def reported(ehr: Ehr, *, test: bool = False) -> Feedback:

@@ -8,7 +8,9 @@ from django.contrib.auth.models import Group, User
 from playwright.sync_api import expect
 
 from cds.models import Ehr, EnabledService
+from scoring import shelf
 from tests.cds.assessed import UNKNOWN, assessed, complete
+from tests.cds.shelves import MODEL, draft
 from tests.jobs.at_the_admin import PASSWORD, chromium, looked_at, needs_chromium, signed_in
 
 pytestmark = needs_chromium
@@ -51,4 +53,31 @@ def test_one_asks_another_one_decides(silent: EnabledService, width: int) -> Non
         expect(ada.get_by_text("the new stage counts from the next call on")).to_be_visible()
         expect(ada.get_by_text("Now canary, 10 % of the users")).to_be_visible()
         looked_at(ada, "stage-history")
+    assert refused == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_another_version_comes_into_use_and_goes_again(silent: EnabledService, width: int) -> None:
+    shelf.forget()
+    before, version = shelf.active_version(MODEL), draft()
+    refused: list[str] = []
+    address = f"{settings.BASE_URL}/admin/scoring/modelversion/{version.pk}/change/"
+    with chromium() as browser:
+        ina = signed_in(browser, "Ina", width=width, refused=refused)
+        ina.goto(address)
+        ina.get_by_label("Why").fill("Better for people over 60")
+        looked_at(ina, "version")
+        ina.get_by_role("button", name="Ask").click()
+        expect(ina.get_by_text("You asked, so somebody else decides")).to_be_visible()
+
+        ada = signed_in(browser, "Ada", width=width, refused=refused)
+        ada.goto(address)
+        ada.get_by_label("Why").first.fill("The board agreed on 12 November")
+        looked_at(ada, "version-waits")
+        ada.get_by_role("button", name="Approve").click()
+        expect(ada.get_by_text(f"{version.version} is in use from the next question on")).to_be_visible()
+        ada.get_by_label("Why").fill("Alerts on everybody since this morning")
+        ada.get_by_role("button", name=f"Roll back to {before} now").click()
+        expect(ada.get_by_text(f"{before} is in use again")).to_be_visible()
+        looked_at(ada, "version-history")
     assert refused == []

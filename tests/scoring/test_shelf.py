@@ -17,7 +17,7 @@ import pytest
 import xgboost
 
 from scoring import shelf
-from scoring.errors import ModelChanged, ModelDamaged, ModelMissing
+from scoring.errors import ModelChanged, ModelDamaged, ModelMissing, NothingBefore
 from scoring.models import ModelVersion
 from scoring.recipes import Recipe
 from scoring.training import Trained, train
@@ -176,6 +176,39 @@ def test_approving_the_next_version_retires_the_one_before(
     assert (before.version, after.version) == ("1.0.0", "1.1.0")
     assert before.score([1, 1, 1]) != after.score([1, 1, 1])
     assert on_the_shelf.status == ModelVersion.Status.RETIRED
+
+
+def test_a_rollback_leads_to_what_was_in_use_before_and_no_further(
+    on_the_shelf: ModelVersion, put_next: Callable[[], None]
+) -> None:
+    put_next()
+    shelf.approve("made-up-risk", "1.1.0", by="a data scientist")
+    assert shelf.roll_back("made-up-risk", by="the doctor on call").version == "1.0.0"
+    assert shelf.active_version("made-up-risk") == "1.0.0"
+    assert statuses() == {"1.0.0": "approved", "1.1.0": "retired"}
+    with pytest.raises(NothingBefore):
+        shelf.roll_back("made-up-risk", by="the doctor on call")
+
+
+def test_after_a_rollback_the_version_may_be_approved_again_and_rolled_back_again(
+    on_the_shelf: ModelVersion, put_next: Callable[[], None]
+) -> None:
+    put_next()
+    for _ in range(2):
+        shelf.approve("made-up-risk", "1.1.0", by="a data scientist")
+        assert shelf.roll_back("made-up-risk", by="the doctor on call").version == "1.0.0"
+
+
+def test_a_damaged_version_does_not_come_into_use(on_the_shelf: ModelVersion, put_next: Callable[[], None]) -> None:
+    put_next()
+    ModelVersion.objects.filter(version="1.1.0").update(artefact=b"rubbish")
+    with pytest.raises(ModelDamaged, match="sha256"):
+        shelf.approve("made-up-risk", "1.1.0", by="a data scientist")
+    assert statuses() == {"1.0.0": "approved", "1.1.0": "draft"}
+
+
+def statuses() -> dict[str, str]:
+    return dict(ModelVersion.objects.filter(name="made-up-risk").values_list("version", "status"))
 
 
 def test_a_version_that_another_process_approved_is_used_soon(

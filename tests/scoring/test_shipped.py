@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -39,20 +40,27 @@ def test_migrating_twice_changes_nothing() -> None:
     assert list(ModelVersion.objects.values_list("pk", "approved_at")) == before
 
 
-def test_a_new_release_replaces_the_release_before(artefact: Path) -> None:
+def test_a_later_version_waits(artefact: Path) -> None:
     shipped.register(artefact)
-    edit(artefact, version="1.1.0")
-    shipped.register(artefact)
-    assert shelf.active_version("made-up-risk") == "1.1.0"
-
-
-def test_a_new_release_waits_where_a_person_has_chosen(artefact: Path) -> None:
-    shipped.register(artefact)
-    shelf.approve("made-up-risk", "1.0.0", by="chief of medicine")
     edit(artefact, version="1.1.0")
     shipped.register(artefact)
     assert shelf.active_version("made-up-risk") == "1.0.0"
     assert ModelVersion.objects.get(version="1.1.0").status == "draft"
+
+
+def test_a_release_is_succeeded_by_the_next_and_a_persons_choice_is_not() -> None:
+    shelf.put(*of_a_release("0.9.0"))
+    shelf.approve("diabetes-risk", "0.9.0", by="release")
+    ModelVersion.objects.filter(version="1.0.0").update(status="draft")
+    assert [row.version for row in shipped.successors()] == ["1.0.0"]
+    ModelVersion.objects.filter(version="0.9.0").update(approved_by="chief of medicine")
+    assert shipped.successors() == []
+
+
+def of_a_release(version: str) -> tuple[str, bytes, dict[str, Any]]:
+    """The shipped model under another version."""
+    row = ModelVersion.objects.get(name="diabetes-risk", version="1.0.0")
+    return row.name, bytes(row.artefact), {**row.facts, "version": version}
 
 
 def test_a_shipped_model_that_was_retired_stays_retired(artefact: Path) -> None:

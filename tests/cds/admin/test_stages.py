@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
 from cds.models import AuditEntry, Ehr, EnabledService, StageChange
 from scoring import shelf
+from tests.cds.admin.people import signed_in
 
 NOT_YET = "The board has seen our own evaluation of last year."
 
@@ -18,14 +18,6 @@ def here(db: None) -> EnabledService:
     shelf.forget()
     ehr = Ehr.objects.create(name="St. Elsewhere", fhir_base="https://elsewhere.example/fhir")
     return EnabledService.objects.create(ehr=ehr, service_id="diabetes-risk")
-
-
-def signed_in(name: str, role: str = "", *, superuser: bool = False) -> Client:
-    user = User.objects.create_user(name, is_staff=True, is_superuser=superuser)
-    user.groups.set(Group.objects.filter(name=role))
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(user)
-    return client
 
 
 def address(here: EnabledService) -> str:
