@@ -1,38 +1,78 @@
-"""Assess: a queued assessment becomes a done one. The only place where a service meets its model."""
+"""Assess: queued assessments become done ones. The only place where a service meets its model."""
 
 from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from uuid import UUID
 
 import msgspec
 from django.db import transaction
+from django.db.models import Case, UUIDField, When
 from django.utils import timezone
 
 from cds import audit, registry
+from cds.fields import opened
 from cds.finding import Outcome
-from cds.models import Assessment
+from cds.models import Assessment, AuditEntry
+from cds.prepared import Question, insert, update
 from scoring import shelf
 
 logger = logging.getLogger(__name__)
 
 LOST_AFTER = timedelta(seconds=15)
 EXPIRED_AFTER = timedelta(hours=24)
+AT_ONCE = 16  # more would make the first of them wait for the last
+
+_queued = Question(
+    # The one that was named, then the newest: somebody may still be waiting for it at the door.
+    lambda first: (
+        Assessment.objects.filter(status=Assessment.Status.QUEUED)
+        .order_by(Case(When(pk=first, then=0), default=1), "-queued_at")
+        .select_for_update(skip_locked=True, no_key=True)[:AT_ONCE]
+    ),
+    as_stored=("snapshot",),
+    first=UUIDField(),
+)
 
 
-def assess(assessment_id: str) -> None:
-    """Score it once. A second message, or one that comes after it was done, changes nothing."""
-    queued = Assessment.objects.filter(pk=assessment_id, status=Assessment.Status.QUEUED)
-    assessment = queued.select_related("ehr").first()
-    if assessment is None:
-        return
+@transaction.atomic
+def assess(assessment_id: str) -> list[str]:
+    """Score this one and others that wait, up to `AT_ONCE`; the ids of those that have their answer now.
+
+    Their rows are locked until all answers and their lines in the audit trail stand: another worker leaves them alone,
+    and a second message, or one that comes late, finds nothing to do.
+    """
+    found = _queued(first=UUID(assessment_id))
+    for assessment in found:
+        _settle(assessment)
+    update(found, "status", "finished_at", "result", "failure")
+    insert(*map(_noted, found))
+    return [str(assessment.pk) for assessment in found]
+
+
+def _settle(assessment: Assessment) -> None:
     try:
-        outcome = answer(assessment)
+        assessment.snapshot = assessment.snapshot and opened(assessment.snapshot)
+        assessment.result = msgspec.json.encode(answer(assessment))
+        assessment.status = Assessment.Status.DONE
     except Exception as error:  # the outermost edge of the work: whatever a plug-in raises becomes a visible failure
-        logger.exception("assessment %s failed", assessment_id)
-        _finish(assessment, status=Assessment.Status.FAILED, failure=type(error).__name__)
-    else:
-        _finish(assessment, status=Assessment.Status.DONE, result=msgspec.json.encode(outcome))
+        logger.exception("assessment %s failed", assessment.pk)
+        assessment.status, assessment.failure = Assessment.Status.FAILED, type(error).__name__
+    assessment.finished_at = timezone.now()
+
+
+def _noted(assessment: Assessment) -> AuditEntry:
+    return audit.entry(
+        "predict",
+        actor=audit.US,
+        ehr_id=assessment.ehr_id,
+        patient_key=assessment.patient_key,
+        subject=str(assessment.pk),
+        service=f"{assessment.service_id} {assessment.service_version}",
+        model=assessment.model_version,
+        status=assessment.status,
+    )
 
 
 def answer(assessment: Assessment) -> Outcome:
@@ -54,21 +94,3 @@ def lost() -> list[str]:
     ids = [str(pk) for pk in stale.values_list("pk", flat=True)[:500]]
     Assessment.objects.filter(pk__in=ids).update(queued_at=now)
     return ids
-
-
-def _finish(assessment: Assessment, *, status: str, **fields: object) -> None:
-    """The answer and its line in the audit trail: both or none, and once if two workers had the same message."""
-    queued = Assessment.objects.filter(pk=assessment.pk, status=Assessment.Status.QUEUED)
-    with transaction.atomic():
-        if not queued.update(status=status, finished_at=timezone.now(), **fields):
-            return
-        audit.record(
-            "predict",
-            actor=audit.US,
-            ehr=assessment.ehr,
-            patient_key=assessment.patient_key,
-            subject=str(assessment.pk),
-            service=f"{assessment.service_id} {assessment.service_version}",
-            model=assessment.model_version,
-            status=status,
-        )

@@ -25,6 +25,7 @@ def entry(
     *,
     actor: str,
     ehr: Ehr | None = None,
+    ehr_id: int | None = None,
     patient_id: str = "",
     patient_key: str = "",
     subject: str = "",
@@ -32,10 +33,10 @@ def entry(
 ) -> AuditEntry:
     """One that is still to be inserted, in one statement with the act that it is about.
 
-    `patient_key` where only the pseudonym is known. The address is that of the request under way, if there is one.
+    `ehr_id` and `patient_key` where only these are known. The address is that of the request under way, if there is one.
     """
     return AuditEntry(
-        ehr=ehr,
+        ehr_id=ehr.pk if ehr else ehr_id,
         action=action,
         actor=actor,
         address=caller_address.get(),

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 _TTL_SECONDS = 30
 _WORKER_TTL_SECONDS = 15
 _WORKER_KEY = "bedside:worker-seen"
+_KNOCK_KEY, _KNOCK_MILLISECONDS = "bedside:knocked", 500  # a message that was lost silences nobody for longer
 _events: dict[str, threading.Event] = {}
 
 
@@ -54,16 +55,34 @@ def listening(assessment_id: str) -> Iterator[Bell]:
         _events.pop(assessment_id, None)
 
 
-def ring(assessment_id: str) -> None:
-    """Tell whoever waits for this assessment to look at its row."""
+def ring(*assessment_ids: str) -> None:
+    """Tell whoever waits for these assessments to look at their rows."""
     if settings.EMBEDDED:
-        if event := _events.get(assessment_id):
+        for event in filter(None, map(_events.get, assessment_ids)):
             event.set()
         return
-    with _redis().pipeline() as pipe:
-        pipe.rpush(_key(assessment_id), 1)
-        pipe.expire(_key(assessment_id), _TTL_SECONDS)
+    with _redis().pipeline(transaction=False) as pipe:
+        for key in map(_key, assessment_ids):
+            pipe.rpush(key, 1)
+            pipe.expire(key, _TTL_SECONDS)
         pipe.execute()
+
+
+def knock() -> bool:
+    """Must a message be sent? Not while one is on its way: whoever takes it looks for all that is queued by then."""
+    if settings.EMBEDDED:
+        return True
+    try:
+        return bool(_redis().set(_KNOCK_KEY, 1, nx=True, px=_KNOCK_MILLISECONDS))
+    except RedisError as error:
+        logger.error("the queue does not answer: %s", type(error).__name__)
+        return True
+
+
+def answered() -> None:
+    """A worker has the message and will now look; what is queued after this needs another one."""
+    if not settings.EMBEDDED:
+        _redis().delete(_KNOCK_KEY)
 
 
 def worker_seen() -> None:

@@ -29,7 +29,12 @@ class EncryptedField(models.BinaryField):  # type: ignore[type-arg]
         return super().get_db_prep_value(value, connection, prepared)
 
     def from_db_value(self, value: Any, *_: Any) -> bytes | None:
-        return None if value is None else zlib.decompress(_cipher(tuple(settings.FIELD_KEYS)).decrypt(bytes(value)))
+        return None if value is None else opened(value)
+
+
+def opened(stored: Any) -> bytes:
+    """What an EncryptedField keeps, decrypted; InvalidToken if none of FIELD_KEYS fits."""
+    return zlib.decompress(_cipher(tuple(settings.FIELD_KEYS)).decrypt(bytes(stored)))
 
 
 def rotate(model: type[models.Model], *, batch: int = 500) -> int:

@@ -101,6 +101,7 @@ def enabled(ehr: Ehr, service: DecisionService) -> EnabledService:
 def enqueue(assessment: Assessment) -> None:
     """Hand it to a worker. A queue that is down loses nothing: the row stays queued and is picked up later."""
     try:
-        tasks.assess.apply_async((str(assessment.id),), retry=False)
+        if doorbell.knock():
+            tasks.assess.apply_async((str(assessment.id),), retry=False)
     except tasks.QueueDown as error:
         logger.error("the queue is down (%s); assessment %s stays queued", type(error).__name__, assessment.id)

@@ -21,11 +21,12 @@ Kind = Field[Any, Any]
 class Question(Generic[M]):
     """`Question(lambda issuer: Ehr.objects.filter(hook_issuer=issuer), issuer=CharField())`, asked by calling it.
 
-    Each argument of the queryset is named, with the kind of its values. The answer is a list of instances.
+    Each argument of the queryset is named, with the kind of its values. The answer is a list of instances; fields that are
+    named in `as_stored` are not converted: one that cannot be decrypted must not spoil the others' answers.
     """
 
-    def __init__(self, word: Callable[..., QuerySet[M]], **kinds: Kind) -> None:
-        self._word, self._kinds = word, kinds
+    def __init__(self, word: Callable[..., QuerySet[M]], *, as_stored: tuple[str, ...] = (), **kinds: Kind) -> None:
+        self._word, self._kinds, self._as_stored = word, kinds, as_stored
         self._worded: dict[str, _Worded[M]] = {}
 
     def __call__(self, **values: Any) -> list[M]:
@@ -33,7 +34,7 @@ class Question(Generic[M]):
         worded = self._worded.get(connection.vendor)
         if worded is None:
             queryset = self._word(**{name: _Given(name, kind) for name, kind in self._kinds.items()})
-            worded = self._worded[connection.vendor] = _Worded(queryset, connection)
+            worded = self._worded[connection.vendor] = _Worded(queryset, connection, self._as_stored)
         return worded.ask(values, connection)
 
 
@@ -51,13 +52,14 @@ class _Given(Expression):
 class _Worded(Generic[M]):
     """The SQL for one kind of database, and how its rows become instances."""
 
-    def __init__(self, queryset: QuerySet[M], connection: BaseDatabaseWrapper) -> None:
+    def __init__(self, queryset: QuerySet[M], connection: BaseDatabaseWrapper, as_stored: tuple[str, ...]) -> None:
         self.model = queryset.model
         self.compiler = queryset.query.get_compiler(connection=connection)
         self.sql, self.params = self.compiler.as_sql()
         columns = [expression for expression, _, _ in self.compiler.select]
         self.names = [column.target.attname for column in columns]
-        self.converters = self.compiler.get_converters(columns)
+        converters = self.compiler.get_converters(columns)
+        self.converters = {at: one for at, one in converters.items() if self.names[at] not in as_stored}
 
     def ask(self, values: dict[str, Any], connection: BaseDatabaseWrapper) -> list[M]:
         params = [
@@ -75,6 +77,8 @@ def insert(*rows: Model) -> None:
 
     As `bulk_create` does, it calls no `save` and sends no signal.
     """
+    if not rows:
+        return
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.vendor == "postgresql":
         values = [value for row in rows for value in _values(row, connection)]
@@ -93,6 +97,17 @@ def insert_unless_there(row: Model) -> bool:
     sql = f"{_insertion(type(row))} ON CONFLICT DO NOTHING"
     row._state.adding = not _run(sql, _values(row, connection), connection).rowcount
     return not row._state.adding
+
+
+def update(rows: Sequence[Model], *names: str) -> None:
+    """These fields of rows that are there, in one round trip where the database can."""
+    if not rows:
+        return
+    connection = connections[DEFAULT_DB_ALIAS]
+    fields = _named(type(rows[0]), (*names, "pk"))
+    values = [[field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows]
+    with connection.wrap_database_errors:
+        _cursor(connection).executemany(_updating(type(rows[0]), names), values)
 
 
 @lru_cache
@@ -114,24 +129,36 @@ def _written(model: type[Model]) -> tuple[Kind, ...]:
     return tuple(field for field in model._meta.concrete_fields if not isinstance(field, AutoField))
 
 
+@lru_cache
+def _updating(model: type[Model], names: tuple[str, ...]) -> str:
+    *places, key = (f'"{field.column}" = %s' for field in _named(model, (*names, "pk")))
+    return f'UPDATE "{model._meta.db_table}" SET {", ".join(places)} WHERE {key}'  # noqa: S608 -- our own names
+
+
+@lru_cache
+def _named(model: type[Model], names: tuple[str, ...]) -> tuple[Kind, ...]:
+    fields: dict[str, Kind] = {field.name: field for field in model._meta.concrete_fields}
+    return tuple(fields[model._meta.pk.name if name == "pk" else name] for name in names)
+
+
 def _values(row: Model, connection: BaseDatabaseWrapper) -> list[Any]:
     return [field.get_db_prep_save(field.pre_save(row, True), connection) for field in _written(type(row))]
 
 
 def _run(sql: str, params: Sequence[Any], connection: BaseDatabaseWrapper) -> Any:
     """A cursor after the statement."""
-    if connection.vendor != "postgresql":
-        cursor = connection.cursor()
-        cursor.execute(sql, params)
-        return cursor
-    connection.ensure_connection()
+    cursor = _cursor(connection)
     with connection.wrap_database_errors:
-        return _cursor(connection.connection).execute(sql, params, prepare=True)
+        cursor.execute(sql, params)
+    return cursor
 
 
-def _cursor(session: Any) -> psycopg.Cursor[Any]:
-    """One for each session: it costs more than the statement. Django's own would bind the values into the text."""
+def _cursor(connection: BaseDatabaseWrapper) -> Any:
+    """On PostgreSQL one for each session: it costs more than a statement. Django's own would bind the values into the text."""
+    if connection.vendor != "postgresql":
+        return connection.cursor()
+    connection.ensure_connection()
+    session: Any = connection.connection
     if not hasattr(session, "bedside_cursor"):
         session.bedside_cursor = psycopg.Cursor(session)
-    cursor: psycopg.Cursor[Any] = session.bedside_cursor
-    return cursor
+    return session.bedside_cursor

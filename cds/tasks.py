@@ -33,15 +33,18 @@ __all__ = [
 
 @shared_task
 def assess(assessment_id: str) -> None:
-    """Score one queued assessment and ring."""
-    verb.assess(assessment_id)
-    doorbell.ring(assessment_id)
+    """Score a queued assessment and those that wait with it, until nothing waits, and ring for each."""
+    doorbell.answered()
+    while answered := verb.assess(assessment_id):
+        doorbell.ring(*answered)
+        if len(answered) < verb.AT_ONCE:
+            break
 
 
 @shared_task
 def pick_up_lost() -> None:
     """Queue again what a lost message or a killed worker left behind; expire what is too old to be news."""
-    for assessment_id in verb.lost():
+    for assessment_id in verb.lost()[:: verb.AT_ONCE]:
         assess.delay(assessment_id)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import psycopg
 import pytest
+from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
 from cds import assess
 from cds.context import PatientContext
@@ -16,7 +19,7 @@ from scoring import shelf
 from scoring.models import ModelVersion
 
 
-def queued(ehr: Ehr, *, snapshot: bytes | None = None, days_ago: int = 0) -> Assessment:
+def queued(ehr: Ehr, *, snapshot: bytes | None = None, days_ago: int = 0, fingerprint: str = "f") -> Assessment:
     person = Person(id="p1", birth_date=parse("1970-01-01", ehr.zone), sex="female")
     created = timezone.now() - timedelta(days=days_ago)
     return Assessment.objects.create(
@@ -25,7 +28,7 @@ def queued(ehr: Ehr, *, snapshot: bytes | None = None, days_ago: int = 0) -> Ass
         service_version="1.2",
         model_version=shelf.active_version("diabetes-risk"),
         threshold=0.1,
-        fingerprint="f",
+        fingerprint=fingerprint,
         patient_key=ehr.pseudonym("p1"),
         snapshot=snapshot or PatientContext(patient=person, now=ehr.now()).as_json(),
         created_at=created,
@@ -83,3 +86,37 @@ def test_what_expired_is_counted(ehr: Ehr) -> None:
     queued(ehr, days_ago=2)
     assess.lost()
     assert (entry().action, entry().detail) == ("expire", {"assessments": 1})
+
+
+def test_one_message_is_enough_for_all_that_wait(ehr: Ehr) -> None:
+    waiting = [str(queued(ehr, fingerprint=str(number)).pk) for number in range(3)]
+    assert set(assess.assess(waiting[1])) == set(waiting)
+    assert AuditEntry.objects.filter(action="predict").count() == len(waiting)
+    assert assess.assess(waiting[0]) == []
+
+
+def test_one_pass_has_a_limit_and_the_one_that_was_named_is_in_it(ehr: Ehr) -> None:
+    oldest, *_ = [str(queued(ehr, fingerprint=str(number)).pk) for number in range(assess.AT_ONCE + 2)]
+    answered = assess.assess(oldest)
+    assert len(answered) == assess.AT_ONCE
+    assert oldest in answered
+
+
+def test_one_that_cannot_be_decrypted_spoils_no_other(ehr: Ehr, settings: Settings) -> None:
+    good, keys = queued(ehr), settings.FIELD_KEYS
+    settings.FIELD_KEYS = ["another"]
+    strange = queued(ehr, fingerprint="g")
+    settings.FIELD_KEYS = keys
+    assess.assess(str(good.pk))
+    states = dict(Assessment.objects.defer("snapshot").values_list("pk", "status"))
+    assert states == {good.pk: "done", strange.pk: "failed"}
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time and no row locks")
+@pytest.mark.django_db(transaction=True)
+def test_what_another_worker_has_in_hand_is_left_to_it(ehr: Ehr) -> None:
+    mine, theirs = queued(ehr), queued(ehr, fingerprint="g")
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
+        other.execute("SELECT FROM cds_assessment WHERE id = %s FOR NO KEY UPDATE", [theirs.pk])
+        assert assess.assess(str(theirs.pk)) == [str(mine.pk)]
+    assert assess.assess(str(theirs.pk)) == [str(theirs.pk)]
