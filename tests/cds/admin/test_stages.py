@@ -113,9 +113,11 @@ def test_a_service_that_is_not_installed_any_more_can_still_be_stepped_down(here
 
 def test_a_test_system_that_becomes_a_hospital_starts_silent(ehr: Ehr) -> None:
     page, integrator = reverse("admin:cds_ehr_change", args=[ehr.pk]), signed_in("ina", "integrator")
-    as_it_is = integrator.get(page).context["adminform"].form.initial
-    given = {name: value for name, value in as_it_is.items() if value} | {"environment": "production"}
-    given |= {"services-TOTAL_FORMS": "0", "services-INITIAL_FORMS": "0"}
+    shown = integrator.get(page).context
+    given = {name: value for name, value in shown["adminform"].form.initial.items() if value}
+    for rows in shown["inline_admin_formsets"]:
+        given |= {f"{rows.formset.prefix}-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
+    given["environment"] = "production"
     assert integrator.post(page, given).status_code == 302
     assert set(ehr.services.values_list("stage", flat=True)) == {"silent"}
     assert StageChange.objects.filter(ehr=ehr, after="silent").count() == ehr.services.count()
