@@ -27,7 +27,12 @@ def session_for(ehr: Ehr, *, token: str | None = None, origins: tuple[str, ...] 
 
 def bearer_client(ehr: Ehr, token: str, *, opens: Callable[[Need], bool] = lambda _: True) -> FhirServer:
     """For a hook's transient token and for a clinician's session; the token lives as long as the object."""
-    return FhirServer(ehr.fhir_base, session=session_for(ehr, token=token), opens=opens)
+    return client_for(ehr, session_for(ehr, token=token), opens=opens)
+
+
+def client_for(ehr: Ehr, session: requests.Session, *, opens: Callable[[Need], bool]) -> FhirServer:
+    """`session` signs; it came from `session_for`, so that it reaches nothing else."""
+    return FhirServer(ehr.fhir_base, session=session, opens=opens)
 
 
 def archive_of(ehr: Ehr) -> Archive:

@@ -77,6 +77,11 @@ class Ehr(models.Model):
     client_algorithm = models.CharField(
         max_length=5, choices=[("ES384", "ES384"), ("RS384", "RS384")], default="ES384", help_text="Signs assertions."
     )
+    system_client_id = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="Our client id for work without a user (SMART Backend Services). Empty: none is done.",
+    )
     login_origins = models.CharField(
         max_length=500, blank=True, help_text="Origins of the login server, where it is not that of the FHIR base."
     )

@@ -35,6 +35,13 @@ def client_of(ehr: Ehr, *, token_endpoint: str, **options: Any) -> OAuth2Session
     return bounded(session, origins=origins_of(ehr), private_network=ehr.private_network)
 
 
+def system_client_of(ehr: Ehr, *, token_endpoint: str) -> OAuth2Session:
+    """For SMART Backend Services, where there is no user: always by signed assertion."""
+    method = _Assertion(ehr, token_endpoint, client_id=ehr.system_client_id)
+    session = OAuth2Session(client_id=ehr.system_client_id, token_endpoint_auth_method=method)
+    return bounded(session, origins=origins_of(ehr), private_network=ehr.private_network)
+
+
 def origins_of(ehr: Ehr) -> tuple[str, ...]:
     """Where this EHR's FHIR and login servers are, as an administrator has registered them."""
     return (ehr.fhir_base, *ehr.login_origins.split())
@@ -55,9 +62,9 @@ def _basic(ehr: Ehr, _: str) -> Callable[..., _Signed]:
 class _Assertion(PrivateKeyJWT):  # type: ignore[misc]
     """Authlib's, with a life of minutes (its own is an hour), our key's id, and a new `jti` for every request."""
 
-    def __init__(self, ehr: Ehr, token_endpoint: str) -> None:
+    def __init__(self, ehr: Ehr, token_endpoint: str, *, client_id: str = "") -> None:
         super().__init__(token_endpoint)
-        self.ehr = ehr
+        self.ehr, self.client_id = ehr, client_id or ehr.client_id
 
     def sign(self, auth: Any, token_endpoint: str) -> str:
         algorithm = self.ehr.client_algorithm
@@ -65,7 +72,7 @@ class _Assertion(PrivateKeyJWT):  # type: ignore[misc]
         return str(
             private_key_jwt_sign(
                 key,
-                client_id=self.ehr.client_id,
+                client_id=self.client_id,
                 token_endpoint=token_endpoint,
                 alg=algorithm,
                 header={"kid": key.kid, "typ": "JWT"},

@@ -21,6 +21,7 @@ from cds.http import allowed_addresses, origin
 from cds.models import ConnectionTest, Ehr
 from cds.public_keys import read_keys
 from cds.smart_configuration import ADDRESSES, SmartConfiguration, from_metadata, from_well_known
+from cds.system import system_client
 
 _KEPT = timedelta(days=30)
 _KEY_TYPE = {"ES": "EC", "RS": "RSA"}
@@ -119,7 +120,7 @@ def try_connection(ehr: Ehr) -> Survey:
     """All steps, and the row by which the first page of the admin knows whether the EHR is reachable."""
     began = time.monotonic()
     ehr.connection_tests.filter(tested_at__lt=timezone.now() - _KEPT).delete()
-    survey = _walk(Survey(ehr=ehr), _FHIR_STEPS, _SMART_STEPS + _LAUNCH_STEPS, _HOOK_STEPS)
+    survey = _walk(Survey(ehr=ehr), _FHIR_STEPS, _SMART_STEPS + _LAUNCH_STEPS, _SYSTEM_STEPS, _HOOK_STEPS)
     _follow(survey, _archive_way(ehr), possible=True)
     ConnectionTest.objects.create(
         ehr=ehr,
@@ -309,6 +310,20 @@ def _check_client(survey: Survey) -> str:
     return "entered; whether the EHR knows it shows at the first launch"
 
 
+def _check_system(survey: Survey) -> str:
+    """Asks for a real token: that the EHR knows our client and its keys shows nowhere else."""
+    if not survey.ehr.system_client_id:
+        return "no client id for work without a user is entered: nothing runs at night, nothing is written by itself"
+    try:
+        system_client(survey.ehr, needed=["Patient.rs"])
+    except CdsError as error:
+        raise _Failed(
+            f"{error}.",
+            "Ask the EHR's people whether this client id is registered with our JWKS URL and may read system/Patient.",
+        ) from error
+    return "the EHR gives our system client a token"
+
+
 _FHIR_STEPS: Way = (
     ("Host name and network address", _resolve),
     ("Connection and TLS", _connect),
@@ -317,6 +332,7 @@ _FHIR_STEPS: Way = (
 )
 _SMART_STEPS: Way = (("SMART configuration", _read_smart), ("PKCE", _check_pkce))
 _LAUNCH_STEPS: Way = (("Login server", _check_login), ("Client id", _check_client))
+_SYSTEM_STEPS: Way = (("System access", _check_system),)
 _HOOK_STEPS: Way = (("Keys of the hooks", _read_hook_keys),)
 
 

@@ -20,6 +20,7 @@ def connect_demo_ehr() -> Ehr:
             "environment": Ehr.Environment.TEST,
             "fhir_base": f"{hospital}/fhir",
             "client_id": "bedside",
+            "system_client_id": "bedside",
             "hook_issuer": hospital,
             "hook_jwks_url": f"{hospital}/oauth/jwks",
             "frame_ancestors": f"{parts.scheme}://{parts.netloc}",

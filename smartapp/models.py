@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
-from urllib.parse import parse_qs
 
 import msgspec
 from django.db import models
 from django.utils import timezone
 from msgspec import Struct
 
+from cds import scopes
 from cds.fields import EncryptedField
 from cds.models import Assessment, Ehr
 from cds.needs import Need
@@ -20,14 +20,7 @@ SESSION_LIVES = timedelta(hours=8)  # at most; the EHR's token usually ends it s
 IDLE = timedelta(minutes=15)  # nobody has looked for so long: the clinician has left the screen
 ROWS_KEPT = timedelta(days=1)  # after their end, so that an old address still says "open it again from the chart"
 
-_URI_FORM = "http://smarthealthit.org/fhir/scopes/"  # how some write scopes
-# Of Observations; a scope may name its system or leave it out.
-_CATEGORIES = {
-    "",
-    "http://terminology.hl7.org/CodeSystem/observation-category",
-    "http://hl7.org/fhir/observation-category",
-}
-_VERSION_1 = {"read": "rs", "write": "cud", "*": "cruds"}
+_LEVELS = ("patient", "user")
 
 
 class Grant(Struct, frozen=True, kw_only=True):
@@ -49,29 +42,11 @@ class Grant(Struct, frozen=True, kw_only=True):
         return "Grant(...)"
 
     def may_create(self, resource: str) -> bool:
-        return self._allows(resource, "c")
+        return scopes.allow(self.scopes, resource, "c", levels=_LEVELS)
 
     def opens(self, need: Need) -> bool:
-        """A Patient is read by its id, everything else is searched for."""
-        return self._allows(need.resource, "r" if need.resource == "Patient" else "s", category=need.category)
-
-    def _allows(self, resource: str, letter: str, *, category: str = "") -> bool:
-        """By what was granted, in the syntax of version 2 or 1, not by what was asked."""
-        for scope in self.scopes:
-            plain, _, limits = scope.removeprefix(_URI_FORM).partition("?")
-            subject, _, letters = plain.rpartition(".")
-            level, _, kind = subject.partition("/")
-            fits = level in {"patient", "user"} and kind in {resource, "*"}
-            if fits and letter in _VERSION_1.get(letters, letters) and (not limits or _covers(limits, category)):
-                return True
-        return False
-
-
-def _covers(limits: str, category: str) -> bool:
-    """A granular scope opens a part of a type; all of this category, if it is limited by category and nothing else."""
-    given = parse_qs(limits, keep_blank_values=True)
-    names = [one.rpartition("|") for value in given.pop("category", []) for one in value.split(",")]
-    return bool(category) and not given and any(code == category and system in _CATEGORIES for system, _, code in names)
+        """By what was granted, not by what was asked."""
+        return scopes.opens(self.scopes, need, levels=_LEVELS)
 
 
 class Launch(models.Model):

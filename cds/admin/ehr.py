@@ -55,7 +55,7 @@ class EhrAdmin(admin.ModelAdmin[Ehr]):
             {
                 "fields": (
                     *("client_kind", "client_id", "new_client_secret", "client_algorithm", "login_origins"),
-                    *("standalone", "refresh", "frame_ancestors"),
+                    *("standalone", "refresh", "frame_ancestors", "system_client_id"),
                 )
             },
         ),

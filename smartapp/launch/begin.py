@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+from cds.configuration import configuration_of
 from cds.errors import FhirInvalid
 from cds.models import Ehr
 from cds.oauth import client_of
 from smartapp import cookies
 from smartapp.answers import shown_services
-from smartapp.launch.configuration import configuration_of
 from smartapp.launch.scopes import scopes_for
 from smartapp.launch.tokens import redirect_uri
 from smartapp.models import Launch, forget_the_old

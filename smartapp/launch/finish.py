@@ -9,6 +9,7 @@ import msgspec
 from django.utils import timezone
 
 from cds import audit
+from cds.configuration import configuration_of, require_registered
 from cds.connect import bearer_client
 from cds.errors import FhirInvalid, Refused
 from cds.models import Ehr
@@ -16,7 +17,6 @@ from cds.smart_configuration import SmartConfiguration
 from smartapp import cookies
 from smartapp.banner import name_of
 from smartapp.launch import context
-from smartapp.launch.configuration import configuration_of, require_registered
 from smartapp.launch.identity import Identity, identify
 from smartapp.launch.tokens import TokenResponse, exchange
 from smartapp.models import LAUNCH_LIVES, Grant, Launch, SmartSession, ends

@@ -9,13 +9,13 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from cds.configuration import require_registered
 from cds.connect import session_for
 from cds.errors import FhirInvalid, Refused
 from cds.models import Ehr
 from cds.oauth import origins_of
 from cds.public_keys import read_keys
 from cds.smart_configuration import SmartConfiguration
-from smartapp.launch.configuration import require_registered
 
 _ALGORITHMS = ["RS256", "RS384", "ES256", "ES384"]
 _LEEWAY_SECONDS = 30

@@ -10,11 +10,11 @@ from authlib.integrations.base_client import OAuthError
 from django.conf import settings
 from requests import HTTPError
 
+from cds.configuration import configuration_of
 from cds.errors import FhirError, FhirUnreachable, Refused
 from cds.models import Ehr
 from cds.oauth import client_of
 from cds.smart_configuration import SmartConfiguration
-from smartapp.launch.configuration import configuration_of
 
 logger = logging.getLogger(__name__)
 

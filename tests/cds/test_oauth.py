@@ -14,14 +14,13 @@ from cds import keys
 from cds.errors import FhirError
 from cds.models import Ehr
 from cds.oauth import client_of
-from tests.smartapp.conftest import other_ehr, stranger  # noqa: F401  a hospital on the network
 from tests.smartapp.stranger import Hospital, Posted
 
 SMART_LONGEST_SECONDS = 300
 
 
 @pytest.fixture
-def asked(stranger: Hospital, other_ehr: Ehr) -> Any:  # noqa: F811
+def asked(stranger: Hospital, other_ehr: Ehr) -> Any:
     """Exchanges a code as `client_kind`, and returns what the token end point was sent."""
     endpoint = f"{stranger.url}/token"
     stranger.pages["/token"] = (200, {"access_token": "a", "token_type": "Bearer"})
@@ -68,14 +67,14 @@ def test_no_assertion_is_sent_twice(asked: Any) -> None:
     assert first != second
 
 
-def test_the_client_reaches_no_origin_that_is_not_registered(other_ehr: Ehr, stranger: Hospital) -> None:  # noqa: F811
+def test_the_client_reaches_no_origin_that_is_not_registered(other_ehr: Ehr, stranger: Hospital) -> None:
     elsewhere = f"http://localhost:{stranger.server_port}/token"
     with pytest.raises(FhirError, match="not registered"):
         client_of(other_ehr, token_endpoint=elsewhere).fetch_token(elsewhere, code="c")
     assert stranger.posted == []
 
 
-def test_it_reaches_a_login_origin_that_is(other_ehr: Ehr, stranger: Hospital) -> None:  # noqa: F811
+def test_it_reaches_a_login_origin_that_is(other_ehr: Ehr, stranger: Hospital) -> None:
     other_ehr.login_origins = f"http://localhost:{stranger.server_port}"
     stranger.pages["/token"] = (200, {"access_token": "a", "token_type": "Bearer"})
     endpoint = f"{other_ehr.login_origins}/token"

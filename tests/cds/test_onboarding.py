@@ -11,10 +11,10 @@ import pytest
 from joserfc.jwk import ECKey
 from pytest_django import Settings
 
+from cds.configuration import configuration_of
 from cds.models import ConnectionTest, Ehr
 from cds.onboarding import Survey, look, try_connection
 from cds.outlook import outlook
-from smartapp.launch.configuration import configuration_of
 from tests.strangers import Stranger
 
 METADATA: dict[str, Any] = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}

@@ -12,9 +12,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from cds.configuration import configuration_of
 from cds.errors import Refused
 from cds.models import Ehr
-from smartapp.launch.configuration import configuration_of
 from smartapp.launch.identity import Identity, identify
 from tests.smartapp.stranger import Hospital
 

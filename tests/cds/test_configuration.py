@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from cds.configuration import configuration_of
 from cds.errors import FhirInvalid, FhirUnreachable
 from cds.models import Ehr
 from smartapp.launch.begin import begin
-from smartapp.launch.configuration import configuration_of
 from tests.smartapp.conftest import Browser
 from tests.smartapp.stranger import Hospital
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from urllib.parse import urljoin
 
 import msgspec
@@ -13,17 +14,26 @@ from cds.http import origin
 from cds.models import Ehr
 from cds.oauth import origins_of
 from cds.smart_configuration import ADDRESSES, SmartConfiguration, from_metadata, from_well_known
-from smartapp.cookies import digest
 
 _CACHE_SECONDS = 300
 
 
 def configuration_of(ehr: Ehr) -> SmartConfiguration:
-    """Raises FhirInvalid if it is unusable, or if any address in it leaves the registered origins."""
-    key = f"smartapp:configuration:{digest(' '.join(origins_of(ehr)))}"
+    """For a launch. Raises FhirInvalid if nobody can log in with it."""
+    found = published(ehr)
+    if not found.complete:
+        raise FhirInvalid("smart-configuration or oauth-uris missing or incomplete", url=ehr.fhir_base)
+    if found.code_challenge_methods_supported is not None and "S256" not in found.code_challenge_methods_supported:
+        raise FhirInvalid("the server does not support PKCE with S256", url=ehr.fhir_base)
+    return found
+
+
+def published(ehr: Ehr) -> SmartConfiguration:
+    """What there is of it. Raises FhirInvalid if any address in it leaves the registered origins."""
+    key = f"cds:configuration:{hashlib.sha256(' '.join(origins_of(ehr)).encode()).hexdigest()}"
     stored: bytes | None = cache.get(key)
     if stored is None:
-        stored = msgspec.json.encode(_checked(_well_known(ehr) or _oauth_uris(ehr), ehr))
+        stored = msgspec.json.encode(_registered(_well_known(ehr) or _oauth_uris(ehr), ehr))
         cache.set(key, stored, _CACHE_SECONDS)
     return msgspec.json.decode(stored, type=SmartConfiguration)
 
@@ -66,11 +76,7 @@ def _read(ehr: Ehr, path: str) -> bytes | None:
     return response.content if status == 200 else None
 
 
-def _checked(found: SmartConfiguration, ehr: Ehr) -> SmartConfiguration:
-    if not found.complete:
-        raise FhirInvalid("smart-configuration or oauth-uris missing or incomplete", url=ehr.fhir_base)
-    if found.code_challenge_methods_supported is not None and "S256" not in found.code_challenge_methods_supported:
-        raise FhirInvalid("the server does not support PKCE with S256", url=ehr.fhir_base)
+def _registered(found: SmartConfiguration, ehr: Ehr) -> SmartConfiguration:
     for member in ADDRESSES:
         if given := getattr(found, member):
             setattr(found, member, require_registered(_absolute(given, ehr, name=member), ehr, name=member))
