@@ -184,6 +184,7 @@ HOOK_WAIT_SECONDS = env.number("HOOK_WAIT", 0.4)  # CDS Hooks 2.0.1 asks for an 
 FHIR_TIMEOUT_SECONDS = env.number("FHIR_TIMEOUT", 5)
 FHIR_ANSWER_SECONDS = env.number("FHIR_ANSWER", 10)  # for the whole of one answer, however steadily it drips
 FHIR_MAX_BYTES = int(env.number("FHIR_MAX_BYTES", 20_000_000))
+FHIR_TOKEN = env.given("FHIR_TOKEN")  # with which `train` and `evaluate` read a whole server (--data @EHR)
 FHIR_MAX_PAGES = int(env.number("FHIR_MAX_PAGES", 20))
 DATA_UPLOAD_MAX_MEMORY_SIZE = int(env.number("HOOK_MAX_BYTES", 10_000_000))
 

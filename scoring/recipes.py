@@ -12,7 +12,7 @@ from django.utils.module_loading import autodiscover_modules
 from scoring.cohorts import Cohort
 from scoring.errors import RecipeMissing
 
-Source = Callable[[Path], Cohort]
+Source = Callable[[str], Cohort]  # a path or an address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +58,21 @@ class Recipe:
     describe: Callable[[Cohort], Mapping[str, Any]]  # further facts of the training years
     words: Mapping[str, str]  # chapters of the model card
 
-    def source(self, name: str) -> Source:
-        if name not in self.sources:
-            raise RecipeMissing(f"{self.name} for source {name}", sorted(self.sources))
-        return self.sources[name]
+    def read(self, source: str, data: str) -> Cohort:
+        """Its people, with its features in its order, fit to learn from; CohortUnusable says what is wrong with them."""
+        if source in self.sources:
+            return self.sources[source](data).checked(self.features)
+        if source in _offered:
+            return _offered[source](self, data).checked(self.features)
+        raise RecipeMissing(f"{self.name} for source {source}", sorted({*self.sources, *_offered}))
+
+
+_offered: dict[str, Callable[[Recipe, str], Cohort]] = {}
+
+
+def offer(source: str, read: Callable[[Recipe, str], Cohort]) -> None:
+    """Register a source that serves every recipe."""
+    _offered[source] = read
 
 
 _recipes: dict[str, Recipe] = {}

@@ -10,8 +10,10 @@ from pathlib import Path
 import msgspec
 
 from cds.errors import BadInput
-from cds.fhir.read import ABSENT, UNREADABLE
+from cds.fhir.read import ABSENT, UNREADABLE, Reader, Reading
 from cds.fhir.shapes import RawBundle, Reference, Shape
+from cds.fhir.versions import names_of
+from cds.needs import Need
 
 _ENDINGS = (".json", ".ndjson")
 
@@ -30,6 +32,18 @@ class Chart(msgspec.Struct):
     names: set[str]
     resources: dict[str, list[bytes]]
 
+    def readings(self, needs: Iterable[Need], reader: Reader) -> dict[str, Reading]:
+        """What each need finds here. This is the whole record: a type without lines means that there is none."""
+        return {need.key: self._reading(need, reader) for need in needs}
+
+    def _reading(self, need: Need, reader: Reader) -> Reading:
+        whole = Reading()
+        for raw in (raw for name in names_of(need.resource) for raw in self.resources.get(name, ())):
+            part = reader.read(need, raw)
+            whole.person = part.person or whole.person
+            whole.absorb(part)
+        return whole
+
 
 _owned = msgspec.json.Decoder(_Owned)
 _bundle = msgspec.json.Decoder(RawBundle)
@@ -43,9 +57,8 @@ def charts(paths: Iterable[Path]) -> Iterator[Chart]:
     for raw, full_url in (found for path in paths for file in _files(path) for found in _read(file)):
         head = _head(raw)
         if head.resource_type == "Patient" and head.id:
-            patients[head.id] = Chart(
-                id=head.id, names={f"Patient/{head.id}", full_url or ""}, resources={"Patient": [raw]}
-            )
+            called = {f"Patient/{head.id}", full_url or f"Patient/{head.id}"}
+            patients[head.id] = Chart(id=head.id, names=called, resources={"Patient": [raw]})
             names |= dict.fromkeys(patients[head.id].names, head.id)
         else:
             owner = head.subject or head.patient or Reference()

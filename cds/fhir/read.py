@@ -293,7 +293,7 @@ class Reader:
     def mine(self, subject: shapes.ReferenceOnly | None) -> bool:
         """The context patient's: relative, absolute, or versioned reference."""
         reference = (subject.reference or "") if subject is not None else ""
-        return reference in self.names or "/".join(reference.partition("/_history/")[0].split("/")[-2:]) in self.names
+        return reference in self.names or relative(reference) in self.names
 
     def complain(self, reading: Reading, need: Need, reason: str, found: Any) -> None:
         reading.issues.append(Issue(need=need.key, reason=reason, source=reference_to(found)))
@@ -336,6 +336,11 @@ def kind_of(raw: bytes | msgspec.Raw) -> shapes.Kind:
     except UNREADABLE:
         return shapes.Kind()
     return found
+
+
+def relative(reference: str) -> str:
+    """Type/id, of a reference that may be absolute or versioned."""
+    return "/".join(reference.partition("/_history/")[0].split("/")[-2:])
 
 
 def reference_to(found: Any) -> str:

@@ -177,6 +177,7 @@ class Statement(Shape):
     onset_period: Period | None = None
     abatement_date_time: str | None = None
     recorded_date: str | None = None
+    date_asserted: str | None = None  # of a MedicationStatement
     authored_on: str | None = None
     effective_date_time: str | None = None
     effective_period: Period | None = None
@@ -186,6 +187,7 @@ class Statement(Shape):
     medication: CodeableReference | None = None  # R5
     adherence: Adherence | None = None  # R5
     actual_period: Period | None = None  # R5
+    recorded: str | None = None  # R5 of a Procedure
     occurrence_date_time: str | None = None  # R5 of a Procedure: when it was done; of an order: when it should be
     occurrence_period: Period | None = None
     asserted_date: str | None = None  # STU3

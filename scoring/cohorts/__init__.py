@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import Any
 
 import numpy as np
@@ -28,12 +28,14 @@ class Cohort:
     label: NDArray[np.bool_]
     person: Texts  # who; rows of one person stay together in every split and every resample
     repeats: bool = False  # may a person have several rows?
+    sparse: bool = False  # may a feature be missing from all rows, as charts may never hold it?
     period: Texts = field(
         default_factory=lambda: np.array([], dtype=np.str_)
     )  # sorts by time; "" where time is unknown
     weight: Numbers = field(default_factory=lambda: np.array([]))  # to the population, mean 1 in each period; else ones
     subsample_weight: Numbers = field(default_factory=lambda: np.array([]))  # a survey's own; 0 outside its subsample
     groups: Mapping[str, Texts] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)  # why people are not in it -> how many
 
     def __post_init__(self) -> None:
         self._fill("period", np.full(len(self), "", dtype=np.str_))
@@ -97,6 +99,15 @@ class Cohort:
         if first.all() or not first.any():
             raise CohortUnusable(f"too few people to set {share:.0%} of them apart")
         return self.where(first), self.where(~first)
+
+
+def content_hash(rows: Numbers, label: NDArray[np.bool_]) -> str:
+    """sha256 of what was read, wherever it was read from."""
+    return sha256(rows.tobytes() + label.tobytes()).hexdigest()
+
+
+def texts(words: Iterable[str]) -> Texts:
+    return np.array(list(words), dtype=np.str_)
 
 
 def _place(person: str, *, seed: int) -> float:

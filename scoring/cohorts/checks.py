@@ -20,10 +20,12 @@ LUCK = 1e-6  # a feature that separates the classes perfectly is believed to be 
 def refuse_unusable(cohort: Cohort) -> None:
     """CohortUnusable for the first thing that is wrong."""
     if not len(cohort):
-        raise CohortUnusable("nobody is in the cohort")
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(cohort.left_out.items()))
+        raise CohortUnusable(f"nobody is in the cohort{f' (left out: {reasons})' if reasons else ''}")
     if cohort.label.all() or not cohort.label.any():
         raise CohortUnusable(f"the label is {'yes' if cohort.label.all() else 'no'} in all {len(cohort)} rows")
-    _refuse("nothing but missing values in", _having(cohort, lambda column: np.isnan(column).all()))
+    if not cohort.sparse:
+        _refuse("nothing but missing values in", _having(cohort, lambda column: np.isnan(column).all()))
     _refuse("infinite values in", _having(cohort, lambda column: np.isinf(column).any()))
     _refuse("negative or missing numbers, or nothing but zeros, in", _bad_weights(cohort))
     _refuse("the label can be read off", [name for name in cohort.features if _gives_away(cohort, name)])

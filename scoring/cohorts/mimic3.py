@@ -8,7 +8,7 @@ in the cohort. Names there are none; dates are shifted per patient, so only dist
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.cohorts import Cohort, Numbers, Texts
+from scoring.cohorts import Cohort, Numbers, content_hash, texts
 from scoring.cohorts.mimic3_measures import CHARTED, KEYS, LABORATORY, MEASURES
 from scoring.cohorts.tables import Columns, Tables, opened
 from scoring.cohorts.windows import STATISTICS, statistics
@@ -162,23 +162,19 @@ def _cohort(
     label = np.array([row[7] for row, _ in people], dtype=np.bool_)
     return Cohort(
         source=SOURCE,
-        sha256=hashlib.sha256(rows.tobytes() + label.tobytes()).hexdigest(),
+        sha256=content_hash(rows, label),
         features=tuple(columns),
         rows=rows,
         label=label,
-        person=_texts(_pseudonym(row[1]) for row, _ in people),
+        person=texts(_pseudonym(row[1]) for row, _ in people),
         repeats=True,
         groups={
             "sex": np.where(male, "male", "female"),
-            "age": _texts(_band(one) for _, one in people),
-            "ethnicity": _texts(name.lower() for name in origin),
-            "admission": _texts(name.lower() for name in kind),
+            "age": texts(_band(one) for _, one in people),
+            "ethnicity": texts(name.lower() for name in origin),
+            "admission": texts(name.lower() for name in kind),
         },
     )
-
-
-def _texts(words: Iterable[str]) -> Texts:
-    return np.array(list(words), dtype=np.str_)
 
 
 def _one_hot(found: Sequence[str], known: Sequence[str]) -> dict[str, NDArray[np.bool_]]:

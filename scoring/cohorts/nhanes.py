@@ -37,23 +37,24 @@ COLUMNS = {
 CELL_AGES = (17, 29, 39, 49, 59, 69, 200)
 
 
-def find(path: Path) -> Path:
+def find(data: str | Path) -> Path:
     """The table itself, or the only one in that folder."""
+    path = Path(data)
     found = [path] if path.is_file() else sorted(path.glob("nhanes_adults_*.parquet"))
     if len(found) != 1:
         raise CohortUnusable(f"expected one nhanes_adults_*.parquet, found {len(found)}")
     return found[0]
 
 
-def digest(path: Path) -> str:
-    return hashlib.sha256(find(path).read_bytes()).hexdigest()
+def digest(data: str | Path) -> str:
+    return hashlib.sha256(find(data).read_bytes()).hexdigest()
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(data: str | Path) -> pd.DataFrame:
     """All adults, with `sex` as a number and `weight`, see `post_stratify`."""
     import pandas as pd
 
-    file = find(path)
+    file = find(data)
     try:
         table = pd.read_parquet(file)
     except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors

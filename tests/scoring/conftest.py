@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,7 +46,7 @@ def cohort() -> Cohort:
 
 @pytest.fixture(scope="session")
 def recipe(tmp_path_factory: pytest.TempPathFactory, cohort: Cohort) -> Recipe:
-    def made_up(path: Path) -> Cohort:
+    def made_up(data: str) -> Cohort:
         return cohort
 
     return Recipe(

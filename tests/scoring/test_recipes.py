@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from scoring import recipes
-from scoring.errors import RecipeMissing
+from scoring.cohorts import Cohort
+from scoring.errors import CohortUnusable, RecipeMissing
 from scoring.recipes import Recipe
 
 
@@ -27,4 +28,16 @@ def test_two_recipes_of_one_name_are_refused() -> None:
 
 def test_an_unknown_source_names_those_that_are_known(recipe: Recipe) -> None:
     with pytest.raises(RecipeMissing, match="made-up"):
-        recipe.source("nhanes")
+        recipe.read("nhanes", "")
+
+
+def test_people_are_read_with_the_features_of_the_recipe_and_checked(recipe: Recipe, cohort: Cohort) -> None:
+    turned = replace(recipe, features=("noise", "sugar"))
+    assert turned.read("made-up", "").features == ("noise", "sugar")
+    with pytest.raises(CohortUnusable, match="no column for waist"):
+        replace(recipe, features=("noise", "waist")).read("made-up", "")
+
+
+def test_a_source_may_serve_every_recipe(recipe: Recipe, cohort: Cohort) -> None:
+    recipes.offer("everywhere", lambda asked, data: cohort.checked(asked.features).where(cohort.period == data))
+    assert recipe.read("everywhere", "1999-2000").summary()["periods"] == ["1999-2000"]

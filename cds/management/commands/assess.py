@@ -17,7 +17,7 @@ from django.utils import timezone
 from cds import registry
 from cds.errors import CdsError, MergedPatient, MissingData
 from cds.fhir.files import Chart, charts
-from cds.fhir.read import Reader, Reading
+from cds.fhir.read import Reader
 from cds.finding import NotApplicable, Outcome
 from cds.gather import assemble
 from cds.service import DecisionService
@@ -59,9 +59,8 @@ class Command(BaseCommand):
 def line(service: DecisionService, chart: Chart, *, model: Model | None, now: Any) -> dict[str, Any]:
     """One patient's answer; what could not be read is an outcome too, and said."""
     reader = Reader(patient_id=chart.id, zone=now.tzinfo, names=frozenset(chart.names))
-    readings = {need.key: _reading(reader, need, chart) for need in service.needs}
     try:
-        context = assemble(service.needs, readings, patient_id=chart.id, now=now)
+        context = assemble(service.needs, chart.readings(service.needs, reader), patient_id=chart.id, now=now)
     except MissingData as error:
         return _none(chart, type(error).__name__, rule=", ".join(error.keys))
     except MergedPatient as error:
@@ -76,16 +75,6 @@ def _none(chart: Chart, outcome: str, *, rule: str = "") -> dict[str, Any]:
     """An answer that is none, with every member that an answer has."""
     empty: dict[str, Any] = {"probability": None, "factors": [], "missing": [], "cards": []}
     return {"patient": chart.id, "outcome": outcome, "rule": rule, **empty}
-
-
-def _reading(reader: Reader, need: Any, chart: Chart) -> Reading:
-    """A folder is the whole record: a type without lines means that there is none."""
-    whole = Reading()
-    for raw in chart.resources.get(need.resource, ()):
-        part = reader.read(need, raw)
-        whole.person = part.person or whole.person
-        whole.absorb(part)
-    return whole
 
 
 def _said(outcome: Outcome) -> dict[str, Any]:

@@ -25,16 +25,16 @@ FEWEST_PEERS = 200
 SEXES = (("male", MALE), ("female", FEMALE))
 
 
-def undiagnosed(path: Path) -> Cohort:
+def undiagnosed(data: str | Path) -> Cohort:
     """Adults with an HbA1c, no diagnosis, neither insulin nor tablets.
 
     No answer about drugs counts as not taking any: the survey asks about tablets only those who said yes or
     borderline to diabetes, so among people without a diagnosis silence is the usual answer.
     """
-    everyone = nhanes.read(path)
+    everyone = nhanes.read(data)
     asked = everyone.age.ge(18) & everyone.diabetes_told.isin(NOT_TOLD) & everyone.hba1c.notna()
     treated = everyone.takes_insulin.eq(1) | everyone.takes_tablets.eq(1)
-    return as_cohort(nhanes.post_stratify(everyone[asked & ~treated]), sha256=nhanes.digest(path))
+    return as_cohort(nhanes.post_stratify(everyone[asked & ~treated]), sha256=nhanes.digest(data))
 
 
 def as_cohort(table: pd.DataFrame, *, sha256: str) -> Cohort:

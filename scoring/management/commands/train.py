@@ -19,14 +19,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("recipe")
         parser.add_argument("--source", required=True, help="one of the recipe's sources, such as nhanes")
-        parser.add_argument("--data", required=True, type=Path, help="the file or folder with the source's data")
+        parser.add_argument(
+            "--data", required=True, help="the file, folder or address (postgres://...) of the source's data"
+        )
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--out", type=Path, help="write here instead")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             recipe = recipes.get(options["recipe"])
-            cohort = recipe.source(options["source"])(options["data"])
+            cohort = recipe.read(options["source"], options["data"])
             trained = train(recipe, cohort, source=options["source"], seed=options["seed"])
         except ScoringError as error:
             raise CommandError(str(error)) from error

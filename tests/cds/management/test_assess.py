@@ -79,6 +79,15 @@ def test_urn_uuid_references_inside_a_bundle_find_their_patient(
     assert assess(file, capsys=capsys)["p"]["rule"] == "diagnosed"
 
 
+def test_what_names_no_patient_is_nobodys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    patient = {"resourceType": "Patient", "id": "p", "birthDate": "1960-01-01", "gender": "male"}
+    code = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "E11.9"}]}
+    file = tmp_path / "bulk.ndjson"
+    stray = {"resourceType": "Condition", "id": "c", "code": code}
+    file.write_text("".join(json.dumps(resource) + "\n" for resource in (patient, stray)))
+    assert assess(file, capsys=capsys)["p"]["rule"] != "diagnosed"
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '"x"', '{"resourceType": "Bundle", "entry": 7}'])
 def test_what_is_not_fhir_json_is_one_clear_sentence(tmp_path: Path, content: str) -> None:
     file = tmp_path / "x.json"

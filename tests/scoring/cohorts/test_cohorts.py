@@ -86,6 +86,10 @@ def test_an_empty_column_is_named(cohort: Cohort) -> None:
         with_column(cohort, np.full(1200, np.nan)).checked(ALL)
 
 
+def test_a_source_whose_charts_may_never_hold_a_feature_says_so(cohort: Cohort) -> None:
+    assert replace(with_column(cohort, np.full(1200, np.nan)), sparse=True).checked(ALL)
+
+
 def test_a_single_infinity_is_named(cohort: Cohort) -> None:
     with pytest.raises(CohortUnusable, match="infinite values in noise"):
         with_column(cohort, np.where(np.arange(1200) == 5, -np.inf, 1.0)).checked(ALL)

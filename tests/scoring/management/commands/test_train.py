@@ -21,6 +21,7 @@ def survey(tmp_path: Path) -> Path:
     glucose = draw.normal(100, 20, size)
     table = pd.DataFrame(
         {
+            "seqn": np.arange(size),
             "cycle": np.array(CYCLES)[np.arange(size) % 4],
             "age_years": draw.integers(18, 86, size),
             "gender": np.array(["male", "female"])[draw.integers(0, 2, size)],
