@@ -64,7 +64,8 @@ class Cohort:
         refuse_unusable(chosen)
         return chosen
 
-    def where(self, chosen: NDArray[np.bool_]) -> Cohort:
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Cohort:
+        """The chosen rows, by a mask or by their places (again and again, if a place is named again)."""
         return replace(
             self,
             rows=self.rows[chosen],
