@@ -9,10 +9,12 @@ from uuid import UUID
 
 import msgspec
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from cds import audit
 from cds.errors import BadInput
+from cds.hints import hints
 from cds.models import Assessment, Ehr, Feedback, IssuedCard
 from cds.service import DecisionService
 from cds.suppress import snooze
@@ -82,6 +84,7 @@ def report_wrong(assessment: Assessment, *, actor: str, reason: str, comment: st
     if reason not in WRONG:
         raise BadInput("not one of the reasons offered")
     now, said = timezone.now(), comment.strip().encode() or None
+    telling = hints(comment)
     with transaction.atomic():
         row, created = Feedback.objects.select_for_update().get_or_create(
             assessment=assessment,
@@ -92,16 +95,33 @@ def report_wrong(assessment: Assessment, *, actor: str, reason: str, comment: st
                 "service_id": assessment.service_id,
                 "reason": reason,
                 "comment": said,
+                "hints": telling,
                 "outcome_at": now,
             },
         )
         if not created and (row.reason, row.comment) == (reason, said):
             return row
-        row.reason, row.comment, row.outcome_at, row.reviewed_at = reason, said, now, None
+        row.reason, row.comment, row.hints, row.outcome_at, row.reviewed_at = reason, said, telling, now, None
         row.save()
         key, subject = assessment.patient_key, str(assessment.id)
         audit.record("report-wrong", actor=actor, ehr=assessment.ehr, patient_key=key, subject=subject, reason=reason)
     return row
+
+
+def with_answers() -> QuerySet[Feedback]:
+    """Each with the answer that it is about; whose facts are decrypted only where somebody looks at them."""
+    rows = Feedback.objects.select_related("ehr", "assessment__ehr", "card__assessment__ehr")
+    secret = ("snapshot", "result")
+    return rows.defer(*(f"{way}__{name}" for way in ("assessment", "card__assessment") for name in secret))
+
+
+def read(row: Feedback, *, actor: str) -> str:
+    """The comment in clear; who reads it is on record first, since it may be about a patient."""
+    if row.comment is None:
+        return ""
+    key = row.about.patient_key if row.about else ""
+    audit.record("read-feedback", actor=actor, ehr=row.ehr, patient_key=key, subject=f"feedback {row.pk}")
+    return row.said
 
 
 def _suggestions(entry: _Entry) -> list[str]:
@@ -110,6 +130,7 @@ def _suggestions(entry: _Entry) -> list[str]:
 
 def _keep(entry: _Entry, suggestion: str, *, service: DecisionService, ehr: Ehr) -> Feedback:
     override = entry.override_reason
+    comment = (override.user_comment if override else None) or ""
     row, _ = Feedback.objects.get_or_create(
         ehr=ehr,
         card_uuid=entry.card[:64],
@@ -120,7 +141,8 @@ def _keep(entry: _Entry, suggestion: str, *, service: DecisionService, ehr: Ehr)
             "service_id": service.id,
             "card": _card(entry.card, ehr),
             "reason": override.reason.code[:100] if override and override.reason else "",
-            "comment": override.user_comment.encode() if override and override.user_comment else None,
+            "comment": comment.encode() or None,
+            "hints": hints(comment),
         },
     )
     snooze(row, service=service)

@@ -517,6 +517,7 @@ class Feedback(models.Model):
     suggestion = models.CharField(max_length=64, blank=True)
     reason = models.CharField(max_length=100, blank=True)
     comment = EncryptedField(null=True)
+    hints = models.CharField(max_length=60, blank=True, help_text="Groups of telling words in the comment (cds.hints).")
     outcome_at = models.DateTimeField()
     received_at = models.DateTimeField(default=timezone.now)
     reviewed_at = models.DateTimeField(null=True)
@@ -535,6 +536,50 @@ class Feedback(models.Model):
 
     def __str__(self) -> str:
         return f"{self.card_uuid} {self.outcome}"
+
+    @property
+    def about(self) -> Assessment | None:
+        """The answer that it is about, said on the page or of a card."""
+        return self.assessment or (self.card.assessment if self.card else None)
+
+    @property
+    def said(self) -> str:
+        """The comment in clear: whoever reads it is audited."""
+        return bytes(self.comment).decode(errors="replace") if self.comment is not None else ""
+
+
+class Replayed(models.Model):
+    """What came of replaying an answer in a worker, with the cases most like it: for the reviewer's page."""
+
+    assessment = models.ForeignKey(Assessment, on_delete=models.CASCADE, related_name="replays")
+    verdict = models.CharField(max_length=12)
+    report = EncryptedField(help_text="cds.review.Prepared")
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        get_latest_by = "made_at"
+
+    def __str__(self) -> str:
+        return f"{self.assessment_id} {self.verdict}"
+
+
+class Review(models.Model):
+    """What a reviewer found about an answer that somebody doubted; the label joins the rows that a model learns from."""
+
+    class Verdict(models.TextChoices):
+        RIGHT = "right", "The answer was right"
+        WRONG = "wrong", "The answer was wrong"
+        UNCLEAR = "unclear", "Cannot say"
+
+    feedback = models.OneToOneField(Feedback, on_delete=models.CASCADE, related_name="review")
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    label = models.BooleanField(null=True, help_text="What was true of the patient; empty: not known.")
+    note = EncryptedField(null=True)
+    by = models.CharField(max_length=150)
+    reviewed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.feedback_id}: {self.verdict}"
 
 
 class Suppression(models.Model):

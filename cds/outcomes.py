@@ -31,14 +31,14 @@ def collect() -> int:
     count = 0
     while batch := list(fresh.values_list("pk", flat=True)[:BATCH]):
         for pk in batch:
-            _collect_safely(str(pk))
+            collect_safely(str(pk))
         count += len(batch)
     if count:
         audit.record("collect", actor=audit.US, assessments=count)
     return count
 
 
-def _collect_safely(assessment_id: str) -> None:
+def collect_safely(assessment_id: str) -> None:
     """One record that cannot be read must not keep all others waiting for ever."""
     try:
         collect_one(assessment_id)
@@ -51,7 +51,7 @@ def collect_one(assessment_id: str) -> None:
     """Again changes nothing."""
     assessment = Assessment.objects.defer("snapshot", "result").select_related("ehr").get(pk=assessment_id)
     with transaction.atomic():
-        if may_be_counted(assessment) and assessment.snapshot is not None:
+        if not left_out(assessment) and assessment.snapshot is not None:
             service, context = registry.get(assessment.service_id), assessment.context
             if not context.patient.restricted:
                 _keep_row(assessment, service, context)
@@ -59,11 +59,15 @@ def collect_one(assessment_id: str) -> None:
         Assessment.objects.filter(pk=assessment.pk).update(collected_at=timezone.now())
 
 
-def may_be_counted(assessment: Assessment) -> bool:
-    """Is it of a person who has not said no, and of a service with a model?"""
-    if assessment.test or not assessment.model_version:
-        return False
-    return not assessment.ehr.opt_outs.filter(patient_key=assessment.patient_key).exists()
+def left_out(assessment: Assessment) -> str:
+    """Why it never counts, in one sentence; "" if it may."""
+    if assessment.test:
+        return "It is about an invented patient."
+    if not assessment.model_version:
+        return "This service has no model: rules alone decide."
+    if assessment.ehr.opt_outs.filter(patient_key=assessment.patient_key).exists():
+        return "The patient has opted out."
+    return ""
 
 
 def _keep_row(assessment: Assessment, service: DecisionService, context: PatientContext) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
@@ -20,6 +21,8 @@ from cds.service import DecisionService
 from cds.suppress import words_key
 from scoring import shelf
 from scoring.errors import ModelDamaged, ModelMissing
+
+logger = logging.getLogger(__name__)
 
 
 class Verdict(StrEnum):
@@ -145,7 +148,11 @@ def _answer(
         model = shelf.get(service.model, version) if service.model else None
     except (ModelMissing, ModelDamaged) as error:
         raise _Unreplayable(Verdict.MODEL, f"The model of then cannot be used: {error}.") from error
-    return service.assess(context, model=model, threshold=threshold)
+    try:
+        return service.assess(context, model=model, threshold=threshold)
+    except Exception as error:  # the outermost edge of the work, as in cds.assess
+        logger.exception("the replay of assessment %s failed", assessment.pk)
+        raise _Unreplayable(Verdict.UNEXPLAINED, f"The service fails now ({type(error).__name__}).") from error
 
 
 def _judge(assessment: Assessment, service: DecisionService, *, same: bool) -> tuple[Verdict, tuple[str, ...]]:

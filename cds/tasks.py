@@ -10,7 +10,7 @@ from celery.signals import heartbeat_sent, worker_init
 from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
-from cds import chain, doorbell, outcomes, retention
+from cds import chain, doorbell, outcomes, retention, review
 from cds.models import Ehr
 from cds.onboarding import try_connection
 from cds.registry import all_services
@@ -24,8 +24,11 @@ __all__ = [
     "assess",
     "collect_outcomes",
     "pick_up_lost",
+    "prepare_review",
+    "prepare_reviews",
     "purge_expired",
     "reach_ehrs",
+    "review_bell",
     "seal_audit",
     "warm_up",
 ]
@@ -64,6 +67,24 @@ def purge_expired() -> None:
 def collect_outcomes() -> None:
     """Rows for the statistics out of what was answered, and what turned out about earlier answers."""
     outcomes.collect()
+
+
+@shared_task
+def prepare_reviews() -> None:
+    """One message for each doubted answer that was not replayed yet."""
+    for assessment_id in review.unprepared():
+        prepare_review.delay(assessment_id)
+
+
+@shared_task
+def prepare_review(assessment_id: str) -> None:
+    """Replay it for the reviewer's page, and ring."""
+    review.prepare(assessment_id)
+    doorbell.ring(review_bell(assessment_id))
+
+
+def review_bell(assessment_id: str) -> str:
+    return f"review:{assessment_id}"
 
 
 @shared_task

@@ -1,7 +1,7 @@
-"""The admin: EHRs are connected, edited and switched off; what happened is only read."""
+"""The admin: EHRs are connected, edited and switched off; doubted answers are reviewed; what happened is only read."""
 
 from __future__ import annotations
 
-from cds.admin import ehr, happened, shelf, stages, whose
+from cds.admin import ehr, feedback, happened, shelf, stages, whose
 
-__all__ = ["ehr", "happened", "shelf", "stages", "whose"]
+__all__ = ["ehr", "feedback", "happened", "shelf", "stages", "whose"]

@@ -1,4 +1,4 @@
-"""What happened: lists to look at. Nothing is decrypted but what clinicians wrote, for reviewers, and that is audited."""
+"""What happened: lists to look at. Nothing is decrypted here."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.utils import timezone
+from django.http import Http404, HttpRequest
 
-from cds import audit
-from cds.admin import pages
-from cds.models import Assessment, AuditEntry, ConnectionTest, Feedback, WriteBack
+from cds.models import Assessment, AuditEntry, ConnectionTest, WriteBack
 
 
 class ReadOnly(admin.ModelAdmin[Any]):
@@ -54,51 +50,6 @@ class WriteBackAdmin(ReadOnly):
     list_filter = ("status", "target", "assessment__ehr", "requested_at")
     list_select_related = ("assessment",)
     fields = ("assessment", "target", "status", "tries", "failure", "requested_at", "sent_at")
-
-
-@admin.register(Feedback)
-class FeedbackAdmin(ReadOnly):
-    list_display = ("received_at", "ehr", "service_id", "outcome", "reason", "reviewed_at")
-    list_filter = (
-        *("outcome", "reason", "ehr", "service_id", "received_at"),
-        ("reviewed_at", admin.EmptyFieldListFilter),
-    )
-    fields = (
-        *("ehr", "service_id", "assessment", "card_uuid", "outcome", "suggestion", "reason", "actor"),
-        *("outcome_at", "received_at", "reviewed_at"),
-    )
-    actions = ("mark_reviewed",)
-
-    def get_fields(self, request: HttpRequest, obj: Feedback | None = None) -> Any:
-        return (*self.fields, "said") if self.has_review_permission(request) else self.fields
-
-    @admin.display(description="Comment")
-    def said(self, row: Feedback) -> str:
-        return bytes(row.comment).decode(errors="replace") if row.comment is not None else ""
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """Who reads what a clinician wrote is audited first: it may be about a patient."""
-        row = self.get_object(request, object_id)
-        may_read = self.has_review_permission(request) and self.has_view_permission(request, row)
-        if row is not None and row.comment is not None and may_read:
-            _record_reading(row, actor=pages.actor(request, row.ehr))
-        return super().change_view(request, object_id, form_url, extra_context)
-
-    def has_review_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("cds.review_feedback")
-
-    @admin.action(description="Mark as reviewed", permissions=["review"])
-    def mark_reviewed(self, request: HttpRequest, queryset: QuerySet[Feedback]) -> None:
-        """It no longer waits on the first page."""
-        queryset.filter(reviewed_at=None).update(reviewed_at=timezone.now())
-
-
-def _record_reading(row: Feedback, *, actor: str) -> None:
-    about = row.assessment or (row.card.assessment if row.card else None)
-    key = about.patient_key if about else ""
-    audit.record("read-feedback", actor=actor, ehr=row.ehr, patient_key=key, subject=f"feedback {row.pk}")
 
 
 @admin.register(ConnectionTest)
