@@ -15,7 +15,7 @@ from cds.context import PatientContext
 from cds.errors import BadInput, FhirError, FhirInvalid, FhirRefused, MergedPatient, MissingData, ProtectedData
 from cds.facts import Diagnosis, Drug, Issue, Observed, Order, Person, Stay, Treatment
 from cds.fhir.client import FhirServer
-from cds.fhir.read import UNREADABLE, Reader, Reading
+from cds.fhir.read import NOT_THEIRS, UNREADABLE, Reader, Reading
 from cds.labels import PROTECTED, kept_out
 from cds.needs import Need
 from cds.service import DecisionService
@@ -23,7 +23,7 @@ from cds.service import DecisionService
 NULL = b"null"
 
 
-def gather(
+def gather(  # noqa: PLR0913 -- the door's whole question, each part named
     service: DecisionService,
     *,
     patient_id: str,
@@ -32,15 +32,19 @@ def gather(
     prefetch: Mapping[str, msgspec.Raw] | None = None,
     encounter_id: str | None = None,
     labels_read: str = "",
+    tally: dict[str, str] | None = None,
 ) -> PatientContext:
     """The facts that `service` needs about one patient; `now` is in the EHR's zone.
 
     Raises MissingData (412) when a required need is neither in the prefetch nor fetchable. `labels_read`: the security
-    labels (cds.labels) whose entries this hospital allows, by comma. What the client's token does not open is not asked for.
+    labels (cds.labels) whose entries this hospital allows, by comma. What the client's token does not open is not asked
+    for. `tally` is filled with what became of each prefetch key.
     """
     out = kept_out(except_for=labels_read)
     reader = Reader(patient_id=patient_id, zone=now.tzinfo, kept_out=out)  # type: ignore[arg-type]  # PatientContext refuses a naive `now`
     readings = _from_prefetch(service.needs, prefetch or {}, reader)
+    if tally is not None:
+        tally |= {need.key: _became(need, prefetch or {}, readings.get(need.key)) for need in service.needs}
     if client is not None:
         unanswered = [need for need in service.needs if need.key not in readings or readings[need.key].failed]
         open_needs = [need for need in unanswered if client.opens(need)]
@@ -62,6 +66,22 @@ def _from_prefetch(needs: tuple[Need, ...], prefetch: Mapping[str, msgspec.Raw],
         elif need.resource != "Patient":
             readings[need.key] = Reading()
     return readings
+
+
+def _became(need: Need, prefetch: Mapping[str, msgspec.Raw], reading: Reading | None) -> str:
+    """hit, null, paged (more of it stands elsewhere), invalid (an error, or another patient's), or miss."""
+    raw = prefetch.get(need.key)
+    if raw is None:
+        return "miss"
+    if memoryview(raw) == NULL:
+        return "null"
+    if reading is None or reading.failed or _of_another(reading):
+        return "invalid"
+    return "paged" if reading.next else "hit"
+
+
+def _of_another(reading: Reading) -> bool:
+    return any(issue.reason == NOT_THEIRS for issue in reading.issues)
 
 
 def fetch(needs: list[Need], *, client: FhirServer, reader: Reader) -> dict[str, Reading]:

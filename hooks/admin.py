@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from hooks.models import HookCall
+from hooks.prefetched import prefetched
 
 
 @admin.register(HookCall)
@@ -14,6 +17,7 @@ class HookCallAdmin(admin.ModelAdmin[HookCall]):
         *("received_at", "ehr", "service_id", "hook", "status", "answer", "cards", "suppressed", "milliseconds"),
         "prefetched",
     )
+    change_list_template = "admin/hooks/hookcall/change_list.html"
     list_filter = ("status", "answer", "ehr", "service_id", "hook", "received_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -24,3 +28,7 @@ class HookCallAdmin(admin.ModelAdmin[HookCall]):
 
     def has_delete_permission(self, request: HttpRequest, obj: HookCall | None = None) -> bool:
         return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Above the list: what EHRs prefetch, and what not."""
+        return super().changelist_view(request, {**(extra_context or {}), "prefetched": prefetched()})

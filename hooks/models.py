@@ -31,6 +31,7 @@ class HookCall(models.Model):
     suppressed = models.PositiveSmallIntegerField(default=0, help_text="Cards that were not shown, to spare the user.")
     milliseconds = models.FloatField()
     prefetched = models.PositiveSmallIntegerField(default=0, help_text="Keys that came with the request.")
+    prefetch = models.JSONField(default=dict, help_text="What became of each key: hit, null, paged, invalid or miss.")
     test = models.BooleanField(default=False, help_text="About an invented patient: out of statistics.")
     received_at = models.DateTimeField(default=timezone.now, db_index=True)
 

@@ -112,6 +112,7 @@ class Call(APIView):
             prefetch=hook.prefetch,
             encounter_id=encounter_id(hook),
             labels_read=ehr.labels_read,
+            tally=self.log.prefetch,
         )
         if (drafts := orders(hook)) is not None:
             context = with_orders(context, drafts, selected=selections(hook))

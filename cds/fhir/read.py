@@ -44,6 +44,9 @@ FACTS: dict[str, type[Coded]] = {
 }
 
 
+NOT_THEIRS = "belongs to another patient or to none"
+
+
 class Reading(msgspec.Struct):
     """What one need's answer said. `failed`: the server answered with an OperationOutcome instead of data."""
 
@@ -225,7 +228,7 @@ class Reader:
     def _unusable(self, found: shapes.Observation) -> str:
         if found.status not in USABLE:
             return f"status {found.status or 'missing'}"
-        return "" if self.mine(found.subject) else "belongs to another patient or to none"
+        return "" if self.mine(found.subject) else NOT_THEIRS
 
     def _coded_observation(self, found: shapes.Observation, need: Need, reading: Reading) -> None:
         """An answer in codes: kept as a diagnosis of the answer (a pregnancy status of "pregnant")."""
@@ -246,7 +249,7 @@ class Reader:
     # --- Everything that is a statement in codes -------------------------------------------------------------------
     def _statement(self, found: shapes.Statement, need: Need, reading: Reading) -> None:
         if not self.mine(found.subject or found.patient):
-            self.complain(reading, need, "belongs to another patient or to none", found)
+            self.complain(reading, need, NOT_THEIRS, found)
             return
         if found.status == "entered-in-error" or _word(found.verification_status) in {"refuted", "entered-in-error"}:
             reading.dropped += 1
