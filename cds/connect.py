@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import requests
 from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
+from django.core.cache import caches
 from requests.auth import HTTPBasicAuth
 
 from cds.dicom import tls
 from cds.dicom.archive import Archive, DicomWeb, Dimse, Folder
+from cds.errors import FhirError
 from cds.fhir.client import FhirServer
+from cds.fhir.versions import FHIR_JSON, R4, Dialect, dialect_in
 from cds.http import bounded
 from cds.models import Ehr, Pacs
 from cds.needs import Need
+
+logger = logging.getLogger(__name__)
+
+_LOOK_AGAIN_SECONDS = 60
 
 
 def session_for(ehr: Ehr, *, token: str | None = None, origins: tuple[str, ...] = ()) -> requests.Session:
@@ -32,7 +42,34 @@ def bearer_client(ehr: Ehr, token: str, *, opens: Callable[[Need], bool] = lambd
 
 def client_for(ehr: Ehr, session: requests.Session, *, opens: Callable[[Need], bool]) -> FhirServer:
     """`session` signs; it came from `session_for`, so that it reaches nothing else."""
-    return FhirServer(ehr.fhir_base, session=session, opens=opens)
+    return FhirServer(ehr.fhir_base, session=session, opens=opens, dialect=partial(dialect_of, ehr))
+
+
+def dialect_of(ehr: Ehr) -> Dialect:
+    """As the EHR's row has it; the first time as its CapabilityStatement says, which the row then keeps.
+
+    Where that cannot be read, R4 is tried, and a minute later it is looked for again.
+    """
+    place = f"no-dialect:{ehr.fhir_base}"
+    if ehr.dialect or caches["process"].get(place):
+        return ehr.dialect or R4
+    found = _said_by(ehr)
+    if found is None:
+        caches["process"].set(place, True, _LOOK_AGAIN_SECONDS)
+        logger.warning("EHR %s does not say in which FHIR version it speaks: R4 is tried", ehr.pk)
+        return R4
+    ehr.keep_dialect(found)
+    return found
+
+
+def _said_by(ehr: Ehr) -> Dialect | None:
+    try:
+        with session_for(ehr) as session:
+            url = f"{ehr.fhir_base.rstrip('/')}/metadata"
+            answer = session.get(url, headers={"Accept": FHIR_JSON}, allow_redirects=False)
+        return dialect_in(answer.content) if answer.status_code == 200 else None
+    except (FhirError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def archive_of(ehr: Ehr) -> Archive:

@@ -47,11 +47,16 @@ def gather(  # noqa: PLR0913 -- the door's whole question, each part named
         tally |= {need.key: _became(need, prefetch or {}, readings.get(need.key)) for need in service.needs}
     if client is not None:
         unanswered = [need for need in service.needs if need.key not in readings or readings[need.key].failed]
-        open_needs = [need for need in unanswered if client.opens(need)]
-        readings |= fetch(open_needs, client=client, reader=reader)
+        readings |= fetch(_open(unanswered, client), client=client, reader=reader)
         for need in service.needs:
             _follow(need, readings.get(need.key), client=client, reader=reader)
     return assemble(service.needs, readings, patient_id=patient_id, now=now, encounter_id=encounter_id)
+
+
+def _open(needs: list[Need], client: FhirServer) -> list[Need]:
+    """What the token opens, in the words of the server's FHIR version, which is asked for only where there is a need."""
+    asked = [client.version.asks(need) for need in needs]
+    return [need for need in asked if client.opens(need)]
 
 
 def _from_prefetch(needs: tuple[Need, ...], prefetch: Mapping[str, msgspec.Raw], reader: Reader) -> dict[str, Reading]:

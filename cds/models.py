@@ -17,6 +17,7 @@ from django.utils.crypto import salted_hmac
 
 from cds.context import PatientContext
 from cds.errors import FhirError, Gone
+from cds.fhir.versions import Dialect, Version
 from cds.fields import EncryptedField
 from cds.finding import Outcome, from_json
 from cds.http import origin
@@ -71,6 +72,16 @@ class Ehr(models.Model):
     name = models.CharField(max_length=100, unique=True)
     environment = models.CharField(max_length=10, choices=Environment, default=Environment.PRODUCTION)
     fhir_base = models.URLField(unique=True, help_text="FHIR base URL; also the `iss` of a SMART launch.")
+    fhir_version = models.CharField(
+        max_length=3,
+        choices=[(one.value, f"{one.name} ({one.value})") for one in Version],
+        blank=True,
+        verbose_name="FHIR version",
+        help_text="As the server says; empty: it is asked when it is first needed, and at each test of the connection.",
+    )
+    fhir_version_named = models.BooleanField(
+        default=False, help_text="The server has several versions at one address, so each request names the one above."
+    )
     client_id = models.CharField(max_length=200, blank=True, help_text="Our OAuth client id at this EHR.")
     client_kind = models.CharField(max_length=10, choices=ClientKind, default=ClientKind.PUBLIC)
     client_secret = EncryptedField(null=True, blank=True, help_text="Of a confidential client with a secret.")
@@ -134,6 +145,8 @@ class Ehr(models.Model):
     def clean(self) -> None:
         """One base is one EHR, however it is spelt: so a test EHR never reaches a production record."""
         self.fhir_base = self.fhir_base.strip().rstrip("/")
+        if Ehr.objects.filter(pk=self.pk).exclude(fhir_base=self.fhir_base).exists():
+            self.fhir_version = ""  # another server: it is asked again
         others = Ehr.objects.exclude(pk=self.pk).values_list("name", "fhir_base")
         same = [name for name, base in others if _spelt_out(base) == _spelt_out(self.fhir_base)]
         if same:
@@ -153,6 +166,17 @@ class Ehr(models.Model):
             raise ValidationError({"hook_tenant": f"{taken['']} has this hook issuer, too: enter its tenant first."})
         if self.hook_tenant in taken:
             raise ValidationError({"hook_tenant": f"{taken[self.hook_tenant]} has this issuer and tenant already."})
+
+    @property
+    def dialect(self) -> Dialect | None:
+        """None until the server was asked."""
+        return Dialect(Version(self.fhir_version), named=self.fhir_version_named) if self.fhir_version else None
+
+    def keep_dialect(self, found: Dialect) -> None:
+        """As the server says; nothing else of the row is touched."""
+        self.fhir_version, self.fhir_version_named = found.version.value, found.named
+        kept = {"fhir_version": self.fhir_version, "fhir_version_named": found.named}
+        Ehr.objects.filter(pk=self.pk).exclude(**kept).update(**kept)
 
     @property
     def is_test(self) -> bool:

@@ -17,6 +17,7 @@ from msgspec import Struct
 from cds.connect import archive_of, session_for
 from cds.dicom import reach
 from cds.errors import BadInput, CdsError, FhirError, FhirUnreachable
+from cds.fhir.versions import R4, Dialect, dialect_in, spoken
 from cds.http import allowed_addresses, origin
 from cds.models import ConnectionTest, Ehr
 from cds.public_keys import read_keys
@@ -96,6 +97,7 @@ class Survey:
     steps: tuple[Step, ...] = ()
     metadata: bytes = b""
     capability: Capability | None = None
+    dialect: Dialect | None = None
     smart: SmartConfiguration | None = None
 
     @property
@@ -122,6 +124,8 @@ def try_connection(ehr: Ehr) -> Survey:
     ehr.connection_tests.filter(tested_at__lt=timezone.now() - _KEPT).delete()
     survey = _walk(Survey(ehr=ehr), _FHIR_STEPS, _SMART_STEPS + _LAUNCH_STEPS, _SYSTEM_STEPS, _HOOK_STEPS)
     _follow(survey, _archive_way(ehr), possible=True)
+    if survey.dialect:
+        ehr.keep_dialect(survey.dialect)
     ConnectionTest.objects.create(
         ehr=ehr,
         milliseconds=(time.monotonic() - began) * 1000,
@@ -177,7 +181,8 @@ def _resolve(survey: Survey) -> str:
 def _connect(survey: Survey) -> str:
     """TCP and TLS; the answer itself is judged by the next step."""
     url = f"{survey.ehr.fhir_base.rstrip('/')}/metadata"
-    response = _get(survey.ehr, url, accept="application/fhir+json")
+    wanted = survey.ehr.dialect or R4
+    response = _get(survey.ehr, url, accept=wanted.media_type)
     if response.status_code != 200:
         raise _Failed(
             f"{url} was answered with {response.status_code}.",
@@ -205,13 +210,15 @@ def _read_metadata(survey: Survey) -> str:
 
 
 def _check_version(survey: Survey) -> str:
-    version = survey.capability.fhir_version if survey.capability else ""
-    if not version.startswith(("4.0", "4.3")):
+    said = survey.capability.fhir_version if survey.capability else ""
+    survey.dialect = dialect_in(survey.metadata)
+    if survey.dialect is None:
         raise _Failed(
-            f"The server speaks FHIR {version or 'of unknown version'}.",
-            "R4 (4.0) or R4B (4.3) is needed; ask for the base of that version, most servers have one.",
+            f"The server speaks FHIR {said or 'of unknown version'}.",
+            f"{spoken()} is needed; ask for the base of such a version, most servers have one.",
         )
-    return f"FHIR {version} is one that is read and written here"
+    several = ", one of several at this address" if survey.dialect.named else ""
+    return f"FHIR {said} ({survey.dialect.version.name}{several}) is one that is read and written here"
 
 
 def _read_smart(survey: Survey) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from cds import registry
+from cds.fhir.versions import Version, spoken
 from cds.models import Ehr
 from cds.onboarding import Capability, Survey
 from cds.smart_configuration import SmartConfiguration
@@ -26,7 +27,8 @@ def outlook(survey: Survey) -> list[Expectation]:
     found: list[Expectation] = []
     if survey.capability:
         found += [_version(survey.capability), _reads(survey.capability), _batch(survey.capability)]
-        found += [_writes(survey.capability, kind) for kind in WRITTEN]
+        version = _version_of(survey.capability)
+        found += [_writes(survey.capability, version.calls(kind)) for kind in WRITTEN]
     if survey.smart:
         found += [_launch(survey.smart), _standalone(survey.smart), _scopes(survey.smart)]
         found += [_client(survey.smart), _sign_in(survey.smart)]
@@ -34,14 +36,19 @@ def outlook(survey: Survey) -> list[Expectation]:
 
 
 def _version(found: Capability) -> Expectation:
-    works = found.fhir_version.startswith(("4.0", "4.3"))
-    text = "read and written" if works else "not supported; R4 (4.0) or R4B (4.3) is needed"
+    works = Version.of(found.fhir_version) is not None
+    text = "read and written" if works else f"not supported; {spoken()} is needed"
     return Expectation(topic=f"FHIR {found.fhir_version or 'version unknown'}", works=works, text=text)
+
+
+def _version_of(found: Capability) -> Version:
+    return Version.of(found.fhir_version) or Version.R4
 
 
 def _reads(found: Capability) -> Expectation:
     """Every resource that an installed service asks for."""
-    needed = {need.resource for service in registry.all_services() for need in service.needs}
+    version = _version_of(found)
+    needed = {version.calls(need.resource) for service in registry.all_services() for need in service.needs}
     missing = sorted(kind for kind in needed if not found.can(kind, "read" if kind == "Patient" else "search-type"))
     text = (
         f"cannot be searched: {', '.join(missing)}. Answers will say that these could not be read."

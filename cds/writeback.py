@@ -154,16 +154,17 @@ def _audit(row: WriteBack, *, confirmed_by: str, step: str) -> None:
 def _into_chart(charted: list[Charted], row: WriteBack, *, client: FhirServer) -> list[str]:
     """With Device and Provenance where the EHR takes them, else the records alone."""
     fhir_user = bytes(row.requested_by or b"").decode().removeprefix(client.base_uri)
-    whole = transaction(charted, fhir_user=fhir_user, confirmed_at=row.requested_at)
+    version = client.version
+    whole = transaction(charted, fhir_user=fhir_user, confirmed_at=row.requested_at, version=version)
     if row.tries > 1 and not _surely_new(whole, client=client):
-        return _post(essential(charted, fhir_user=fhir_user), client=client)
+        return _post(essential(charted, fhir_user=fhir_user, version=version), client=client)
     try:
         return _post(whole, client=client)
     except FhirError as error:
         if error.http_status not in _NOT_THESE_TYPES:
             raise
         logger.info("the EHR refused the whole transaction (%s): the records alone", error.http_status)
-        return _post(essential(charted, fhir_user=fhir_user), client=client)
+        return _post(essential(charted, fhir_user=fhir_user, version=version), client=client)
 
 
 def _surely_new(bundle: Resource, *, client: FhirServer) -> bool:

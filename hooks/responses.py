@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from cds.cards import Card, OverrideReason, Suggestion
 from cds.codes import OURS
 from cds.errors import CdsError
+from cds.fhir.versions import R4, Version
 from cds.fhir.write import order_as_fhir
 from cds.models import Assessment, Ehr
 from cds.service import DecisionService
@@ -23,19 +24,22 @@ from scoring.errors import ScoringError
 logger = logging.getLogger(__name__)
 
 
-def services_as_json(services: list[DecisionService], *, version: str) -> dict[str, Any]:
-    """Discovery: an entry for each service and hook; one id on several hooks is one endpoint."""
-    return {"services": [_service(service, hook, version) for service in services for hook in service.hooks]}
+def services_as_json(services: list[DecisionService], *, version: str, fhir: Version = Version.R4) -> dict[str, Any]:
+    """Discovery: an entry for each service and hook; one id on several hooks is one endpoint.
+
+    `version` is that of CDS Hooks, `fhir` that of the record.
+    """
+    return {"services": [_service(service, hook, version, fhir) for service in services for hook in service.hooks]}
 
 
-def _service(service: DecisionService, hook: str, version: str) -> dict[str, Any]:
+def _service(service: DecisionService, hook: str, version: str, fhir: Version) -> dict[str, Any]:
     """The prefetch templates are derived from the service's needs; the versions are said from CDS Hooks 3.0 on."""
     entry = {
         "hook": hook,
         "id": service.id,
         "title": service.title,
         "description": service.description,
-        "prefetch": {need.key: need.template for need in service.needs},
+        "prefetch": {need.key: fhir.asks(need).template for need in service.needs},
         "usageRequirements": "Prefetch, or FHIR read access to the resources that the prefetch templates name.",
     }
     if version == Ehr.HooksVersion.V3_0:
@@ -61,7 +65,7 @@ def card_as_json(card: Card, *, service: DecisionService, ehr: Ehr, assessment: 
             "url": f"{settings.BASE_URL}/services/{service.id}",
             "topic": {"system": f"{OURS}/topic", "code": service.id, "display": service.title},
         },
-        "suggestions": [_suggestion(suggestion) for suggestion in card.suggestions],
+        "suggestions": [_suggestion(suggestion, ehr) for suggestion in card.suggestions],
         "selectionBehavior": "at-most-one" if card.suggestions else None,
         "overrideReasons": [_reason(reason) for reason in card.override_reasons],
         "links": [_link(assessment)] if assessment else [],
@@ -69,8 +73,9 @@ def card_as_json(card: Card, *, service: DecisionService, ehr: Ehr, assessment: 
     return {name: value for name, value in found.items() if value}
 
 
-def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
-    action = {"type": "create", "description": suggestion.label, "resource": order_as_fhir(suggestion.order)}
+def _suggestion(suggestion: Suggestion, ehr: Ehr) -> dict[str, Any]:
+    order = order_as_fhir(suggestion.order, (ehr.dialect or R4).version)
+    action = {"type": "create", "description": suggestion.label, "resource": order}
     return {"label": suggestion.label, "uuid": suggestion.uuid, "isRecommended": True, "actions": [action]}
 
 

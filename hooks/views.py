@@ -16,11 +16,12 @@ from rest_framework.views import APIView
 
 from cds import audit, registry
 from cds.cards import Card
-from cds.connect import bearer_client
+from cds.connect import bearer_client, dialect_of
 from cds.context import PatientContext
 from cds.errors import BadInput
 from cds.feedback import hear
 from cds.fhir.client import FhirServer
+from cds.fhir.versions import Version
 from cds.flow import decide, enabled
 from cds.gather import gather
 from cds.models import Assessment, Ehr, EnabledService
@@ -58,7 +59,8 @@ class Discovery(APIView):
         ehr = cast("Ehr | None", request.auth)
         cached = {"Cache-Control": f"{'private' if ehr else 'public'}, max-age=600", "Vary": "Authorization"}
         version = ehr.hooks_version if ehr else Ehr.HooksVersion.V2_0
-        return Response(services_as_json(offered(ehr), version=version), headers=cached)
+        fhir = dialect_of(ehr).version if ehr else Version.R4
+        return Response(services_as_json(offered(ehr), version=version, fhir=fhir), headers=cached)
 
 
 def offered(ehr: Ehr | None) -> list[DecisionService]:

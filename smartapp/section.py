@@ -15,6 +15,7 @@ from cds.cards import Card
 from cds.context import PatientContext
 from cds.facts import Observed
 from cds.feedback import WRONG
+from cds.fhir.versions import R4
 from cds.finding import Estimate, Finding, Missing, NotApplicable, Outcome
 from cds.flow import enabled
 from cds.models import Assessment, EnabledService, Feedback, WriteBack
@@ -163,8 +164,10 @@ class Section:
         The category is named where others of the same kind are open.
         """
         opens = self.session.grant.opens
-        open_kinds = {need.resource for need in self.service.needs if opens(need)}
-        closed = [need for need in self.service.needs if not opens(need)]
+        version = (self.session.ehr.dialect or R4).version
+        needs = [version.asks(need) for need in self.service.needs]
+        open_kinds = {need.resource for need in needs if opens(need)}
+        closed = [need for need in needs if not opens(need)]
         return sorted({_with_category(need) if need.resource in open_kinds else need.resource for need in closed})
 
     @property

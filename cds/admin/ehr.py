@@ -48,7 +48,12 @@ class EhrAdmin(admin.ModelAdmin[Ehr]):
     fieldsets = (
         (
             None,
-            {"fields": ("name", "environment", "active", "fhir_base", "private_network", "time_zone", "mrn_system")},
+            {
+                "fields": (
+                    *("name", "environment", "active", "fhir_base", "fhir_version", "fhir_version_named"),
+                    *("private_network", "time_zone", "mrn_system"),
+                )
+            },
         ),
         (
             "SMART launch",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -11,9 +12,9 @@ import requests
 from fhirclient.server import FHIRServer
 
 from cds.errors import FhirError, FhirInvalid, FhirRefused, FhirUnreachable
+from cds.fhir.versions import R4, Dialect, Version
 from cds.needs import Need
 
-FHIR_JSON = "application/fhir+json"
 _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -21,14 +22,29 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
     """One FHIR base. `session` carries the token (an Authlib session) and the limits (cds.http).
 
     `opens`: may the token read what this need asks for? Without knowing its scopes, the server will say.
+    `dialect`: in which FHIR version it is spoken to; found out when it is first spoken to.
     """
 
     def __init__(
-        self, base_uri: str, *, session: requests.Session, opens: Callable[[Need], bool] = lambda _: True
+        self,
+        base_uri: str,
+        *,
+        session: requests.Session,
+        opens: Callable[[Need], bool] = lambda _: True,
+        dialect: Callable[[], Dialect] = lambda: R4,
     ) -> None:
         super().__init__(None, base_uri=base_uri)
         self.session = session
         self.opens = opens
+        self._find_dialect = dialect
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        return self._find_dialect()
+
+    @property
+    def version(self) -> Version:
+        return self.dialect.version
 
     def get(self, path: str) -> bytes:
         """The body of a read, a search or a further page."""
@@ -40,11 +56,15 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
     def post_json(self, path: str, resource_json: Any, nosign: bool = False, **headers: str) -> requests.Response:
         """Create, or, at the base (""), a batch or transaction. `headers`: If-None-Exist and the like."""
         body = msgspec.json.encode(resource_json)
-        return self._send("POST", self.within_base(path), data=body, headers={"Content-Type": FHIR_JSON, **headers})
+        return self._send(
+            "POST", self.within_base(path), data=body, headers={"Content-Type": self.dialect.media_type, **headers}
+        )
 
     def put_json(self, path: str, resource_json: Any, nosign: bool = False, **headers: str) -> requests.Response:
         body = msgspec.json.encode(resource_json)
-        return self._send("PUT", self.within_base(path), data=body, headers={"Content-Type": FHIR_JSON, **headers})
+        return self._send(
+            "PUT", self.within_base(path), data=body, headers={"Content-Type": self.dialect.media_type, **headers}
+        )
 
     def within_base(self, path: str) -> str:
         """The absolute URL; a leading slash would drop the base path, another origin would be handed the token."""
@@ -56,7 +76,7 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
         return url if path else base.rstrip("/")
 
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
-        headers = {"Accept": FHIR_JSON, **options.pop("headers", {})}
+        headers = {"Accept": self.dialect.media_type, **options.pop("headers", {})}
         response = self.session.request(method, url, headers=headers, allow_redirects=False, **options)
         status = response.status_code
         if status < 400:

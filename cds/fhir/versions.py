@@ -2,6 +2,7 @@
 
 - Reading: no member that we read means different things in different versions. So the shapes take the members of all
   four, and `settle` moves what a resource says to where R4 has it, in R4's words. It need not know the version.
+- Which version: a server's CapabilityStatement says it (`dialect_in`); the EHR's row keeps it.
 - Asking: `Version.asks` names a need's resource as the version does.
 - Writing: resources are built as R4; `Version.writes` turns one into the version's. R4B has R4's elements in all of them.
 
@@ -12,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from cds.codes import STU3_NAMES
 from cds.fhir.elements import Resource
-from cds.fhir.shapes import CodeableReference, Coding, Concept, Statement
+from cds.fhir.shapes import CodeableReference, Coding, Concept, Shape, Statement
 from cds.needs import Need
 
 FHIR_JSON = "application/fhir+json"
@@ -40,11 +42,6 @@ class Version(StrEnum):
         number = ".".join(fhir_version.strip().split(".")[:2])
         return cls(number) if number in {one.value for one in cls} else None
 
-    @property
-    def media_type(self) -> str:
-        """For servers that speak several versions at one address."""
-        return f"{FHIR_JSON}; fhirVersion={self.value}"
-
     def calls(self, resource: str) -> str:
         """The type's name there."""
         return _STU3_TYPES.get(resource, resource) if self is Version.STU3 else resource
@@ -60,6 +57,44 @@ class Version(StrEnum):
             return resource
         found = _rewritten(resource, _WRITING[self])
         return _renamed(found) if self is Version.STU3 else found
+
+
+class Dialect(NamedTuple):
+    """How a server is spoken to: in which version, and whether each request must say so (`named`).
+
+    A server that has several versions at one address tells them apart by the media type (R4 http, "FHIR Version
+    Parameter"). Others may not know the parameter, so they are not sent it.
+    """
+
+    version: Version
+    named: bool = False
+
+    @property
+    def media_type(self) -> str:
+        return f"{FHIR_JSON}; fhirVersion={self.version.value}" if self.named else FHIR_JSON
+
+
+def spoken() -> str:
+    """For people: "STU3 (3.0), R4 (4.0), ... or R5 (5.0)"."""
+    *first, last = [f"{one.name} ({one.value})" for one in Version]
+    return f"{', '.join(first)} or {last}"
+
+
+R4 = Dialect(Version.R4)
+
+
+class _Statement(Shape):
+    """Of a CapabilityStatement."""
+
+    fhir_version: str = ""
+    format: list[str] = []
+
+
+def dialect_in(metadata: bytes) -> Dialect | None:
+    """As a CapabilityStatement has it; None for a version that is not spoken here. Raises msgspec.DecodeError."""
+    found = msgspec.json.decode(metadata, type=_Statement)
+    version = Version.of(found.fhir_version)
+    return Dialect(version, named=any("fhirVersion" in one for one in found.format)) if version else None
 
 
 def names_of(resource: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 
 from cds.configuration import configuration_of
+from cds.connect import dialect_of
 from cds.errors import FhirInvalid
 from cds.models import Ehr
 from cds.oauth import client_of
@@ -42,7 +43,13 @@ def begin(ehr: Ehr, ticket: str = "") -> Begun:
     configuration = configuration_of(ehr)
     state, secret, nonce = (secrets.token_urlsafe(32) for _ in range(3))
     verifier = secrets.token_urlsafe(64)
-    asked = scopes_for(shown_services(ehr), configuration, standalone=not ticket, refresh=ehr.refresh)
+    asked = scopes_for(
+        shown_services(ehr),
+        configuration,
+        standalone=not ticket,
+        refresh=ehr.refresh,
+        version=dialect_of(ehr).version,
+    )
     client = client_of(ehr, token_endpoint=configuration.token_endpoint, scope=asked, redirect_uri=redirect_uri())
     url, _ = client.create_authorization_url(
         configuration.authorization_endpoint,

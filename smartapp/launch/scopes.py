@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cds.fhir.versions import Version
 from cds.models import Ehr
 from cds.service import DecisionService
 from cds.smart_configuration import SmartConfiguration
@@ -18,13 +19,14 @@ def scopes_for(
     *,
     standalone: bool = False,
     refresh: str = Ehr.Refresh.NEVER,
+    version: Version = Version.R4,
 ) -> str:
     """In the syntax of version 2, or of version 1 where the server knows only that.
 
     An EHR launch brings its patient; in a standalone launch the EHR lets the clinician pick one (`launch/patient`).
     """
     read, create = ("read", "write") if configuration.speaks_version_1 else ("rs", "c")
-    needed = sorted({need.resource for service in services for need in service.needs} | {"Patient"})
+    needed = sorted({version.calls(need.resource) for service in services for need in service.needs} | {"Patient"})
     asked = (
         "launch/patient" if standalone else "launch",
         *_IDENTITY,

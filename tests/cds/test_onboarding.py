@@ -121,7 +121,7 @@ def test_a_slow_server_is_named_so(stranger: Stranger, settings: Settings) -> No
         ("metadata", None, "Connection and TLS"),
         ("metadata", b"<html>Welcome</html>", "CapabilityStatement"),
         ("metadata", b'{"resourceType": "Patient"}', "CapabilityStatement"),
-        ("metadata", json.dumps(METADATA | {"fhirVersion": "3.0.2"}).encode(), "FHIR version"),
+        ("metadata", json.dumps(METADATA | {"fhirVersion": "1.0.2"}).encode(), "FHIR version"),
         (".well-known/smart-configuration", None, "SMART configuration"),
         (".well-known/smart-configuration", b"{}", "SMART configuration"),
         (".well-known/smart-configuration", b"[]", "SMART configuration"),

@@ -50,6 +50,15 @@ def test_discovery_offers_the_service_with_prefetch_from_its_needs(hospital: Ehr
     assert "4548-4" in offered["prefetch"]["hba1c"]
 
 
+@pytest.mark.parametrize(("version", "kind"), [("3.0", "ProcedureRequest"), ("5.0", "ServiceRequest")])
+def test_prefetch_and_the_offered_order_are_of_the_records_fhir_version(hospital: Ehr, version: str, kind: str) -> None:
+    hospital.fhir_version = version
+    hospital.save()
+    assert emr.services()[0]["prefetch"]["orders"].startswith(f"{kind}?patient=")
+    (card,) = cards("ada")
+    assert card["suggestions"][0]["actions"][0]["resource"]["resourceType"] == kind
+
+
 def test_discovery_may_be_cached(hospital: Ehr) -> None:
     assert "max-age" in emr.discover().headers["Cache-Control"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cds import registry
+from cds.fhir.versions import Version
 from cds.smart_configuration import SmartConfiguration
 from smartapp.launch.scopes import scopes_for
 
@@ -19,6 +20,12 @@ def test_every_need_of_every_service_is_asked_for_and_nothing_more() -> None:
     asked = scopes_for(registry.all_services(), configuration("permission-v2")).split()
     needed = {f"patient/{need.resource}.rs" for service in registry.all_services() for need in service.needs}
     assert {scope for scope in asked if scope.endswith(".rs")} == needed
+
+
+def test_stu3_is_asked_by_the_names_that_it_has() -> None:
+    asked = scopes_for(registry.all_services(), configuration("permission-v2"), version=Version.STU3).split()
+    assert "patient/ProcedureRequest.rs" in asked
+    assert "patient/ServiceRequest.rs" not in asked
 
 
 def test_nothing_is_read_where_no_service_is_live() -> None:
