@@ -59,6 +59,10 @@ class Missing(Struct, frozen=True, kw_only=True):
     label: str
     last: When | None = None
 
+    @property
+    def in_words(self) -> str:
+        return f"{self.label}: {f'last {self.last.words}, too old to use' if self.last else 'not on record'}"
+
 
 class Step(Struct, frozen=True, kw_only=True):
     """What the clinician could do next: order this test."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from cds.codes import Code
 from cds.facts import Quantity
-from cds.finding import Factor
+from cds.finding import Estimate, Factor
 
 
 class Algorithm(Struct, frozen=True, kw_only=True):
@@ -93,15 +93,31 @@ Charted = ObservationRecord | RiskAssessmentRecord | DiagnosticReportRecord | Do
 
 
 class ReportRecord(Struct, frozen=True, kw_only=True):
-    """The result as a structured report for the archive; identity is the record number's, not Patient.id's."""
+    """The result as a report for the archive, as a PDF too; identity is the record number's, not Patient.id's.
+
+    `doubts`: what is missing or doubtful in this answer; `limits`: what the model must not be used for.
+    """
 
     assessment_id: str
     at: datetime
     title: str
     outcome: Code
     outcome_text: str
-    probability: float
     qualitative: str
-    factors: tuple[Factor, ...]
+    estimate: Estimate
     algorithm: Algorithm
     conclusion: str
+    doubts: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        return self.estimate.factors
+
+
+class Verification(Struct, frozen=True, kw_only=True):
+    """A clinician vouches for a report's content: who, of which organization, when."""
+
+    name: str
+    organization: str
+    at: datetime

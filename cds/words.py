@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from cds.facts import Quantity, When
 
@@ -68,3 +69,9 @@ def day(when: When) -> str:
     """As precise as recorded: a year, a month, or a day."""
     form = {4: "%Y", 7: "%b %Y"}.get(len(when.text), "%-d %b %Y")
     return f"{when.day:{form}}"
+
+
+def moment(at: datetime) -> str:
+    """A time with its zone, for paper that may be read elsewhere."""
+    offset = at.isoformat()[-6:]
+    return f"{at:%-d %b %Y, %H:%M} (UTC{'' if offset == '+00:00' else offset})"

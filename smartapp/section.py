@@ -153,9 +153,7 @@ class Section:
     @property
     def missing(self) -> list[str]:
         found: tuple[Missing, ...] = () if self.outcome is None else getattr(self.outcome, "missing", ())
-        return [
-            f"{one.label}: {f'last {day(one.last)}, too old to use' if one.last else 'not on record'}" for one in found
-        ]
+        return [one.in_words for one in found]
 
     @property
     def ungranted(self) -> list[str]:

@@ -1,23 +1,19 @@
-"""The structured report: a Comprehensive SR of TID 1500's shape without images, by software and not verified."""
+"""The structured report: a Comprehensive SR of TID 1500's shape without images, by software."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from django.conf import settings
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ComprehensiveSRStorage, ExplicitVRLittleEndian
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.uid import UID, ComprehensiveSRStorage
 
-from cds.codes import OURS
 from cds.dicom import words
 from cds.dicom.content import SCHEME, Name, coded, container, named, number, text, uid_reference
-from cds.errors import BadInput
+from cds.dicom.header import MANUFACTURER, begun
 from cds.finding import Factor
 from cds.identity import PatientIdentity
-from cds.records import Algorithm, ObservationRecord, ReportRecord
-
-MANUFACTURER = "Bedside"
-_SEX = {"male": "M", "female": "F", "other": "O"}  # anything else is left empty: there is no code for "unknown"
+from cds.records import Algorithm, ObservationRecord, ReportRecord, Verification
 
 _TITLE = Name("126000", "DCM", "Imaging Measurement Report")
 _NO_UNIT = Name("1", "UCUM", "no units")
@@ -30,70 +26,52 @@ _RISK = {
 }
 
 
-def structured_report(record: ReportRecord, *, measured: ObservationRecord, patient: PatientIdentity) -> FileDataset:
-    """`measured`: the chart's observation, so that chart and archive say the same number under the same code."""
-    dataset = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=b"\0" * 128, is_implicit_VR=False)
-    dataset.SpecificCharacterSet = "ISO_IR 192"  # UTF-8; another declaration passes validators and loses names
-    _patient(dataset, patient)
-    _study_and_series(dataset, record)
-    _equipment(dataset, record.algorithm)
-    _document(dataset, record)
+def structured_report(
+    record: ReportRecord,
+    *,
+    measured: ObservationRecord,
+    patient: PatientIdentity,
+    verified: Verification | None = None,
+) -> FileDataset:
+    """`measured`: the chart's observation, so that chart and archive say the same number under the same code.
+
+    Complete but unverified: a clinician let it be filed, nobody has signed its content. `verified`: a new instance with
+    the same content, whose predecessor is the first one; what is stored is never changed.
+    """
+    uid = words.uid(record.assessment_id, "verified-instance" if verified else "instance")
+    at = verified.at if verified else record.at
+    dataset = begun(record, sop_class=ComprehensiveSRStorage, uid=uid, at=at, patient=patient)
+    dataset.Modality = "SR"
+    dataset.SeriesInstanceUID = words.uid(record.assessment_id, "series")
+    dataset.SeriesNumber, dataset.InstanceNumber = 1, 2 if verified else 1
+    dataset.ReferencedPerformedProcedureStepSequence = []
+    dataset.PerformedProcedureCodeSequence = []
+    dataset.CompletionFlag = "COMPLETE"
+    dataset.VerificationFlag = "VERIFIED" if verified else "UNVERIFIED"
+    if verified:
+        dataset.VerifyingObserverSequence = [_observer_of(verified)]
+        dataset.PredecessorDocumentsSequence = [_predecessor(dataset, words.uid(record.assessment_id, "instance"))]
     dataset.update(_content(record, measured))
-    _file_meta(dataset)
     return dataset
 
 
-def _patient(dataset: Dataset, patient: PatientIdentity) -> None:
-    if not patient.mrn:
-        raise BadInput("the record names no single record number of the patient; an administrator can set its system")
-    dataset.PatientName = words.person_name(family=patient.family, given=patient.given, middle=patient.middle)
-    dataset.PatientID = words.identifying(patient.mrn, what="the record number")
-    dataset.PatientBirthDate = patient.birth_date.isoformat().replace("-", "") if patient.birth_date else ""
-    dataset.PatientSex = _SEX.get(patient.sex, "")
-    if patient.issuer:
-        dataset.IssuerOfPatientIDQualifiersSequence = [_issuer(patient.issuer)]
-
-
-def _issuer(system: str) -> Dataset:
+def _observer_of(verified: Verification) -> Dataset:
+    """PS3.3, C.17.2: who is accountable for the content."""
     item = Dataset()
-    oid = system.removeprefix("urn:oid:")
-    item.UniversalEntityID, item.UniversalEntityIDType = (oid, "ISO") if oid != system else (system, "URI")
+    item.VerifyingObserverName = words.person_name(family=verified.name, given="", middle="")
+    item.VerifyingOrganization = words.line(verified.organization)
+    item.VerificationDateTime = f"{verified.at:%Y%m%d%H%M%S%z}"
+    item.VerifyingObserverIdentificationCodeSequence = []
     return item
 
 
-def _study_and_series(dataset: Dataset, record: ReportRecord) -> None:
-    """A study of its own: no images and no order stand behind the assessment."""
-    dataset.StudyInstanceUID = words.uid(record.assessment_id, "study")
-    dataset.SeriesInstanceUID = words.uid(record.assessment_id, "series")
-    dataset.StudyDate = dataset.ContentDate = f"{record.at:%Y%m%d}"
-    dataset.StudyTime = dataset.ContentTime = f"{record.at:%H%M%S}"
-    dataset.TimezoneOffsetFromUTC = f"{record.at:%z}"[:5]
-    dataset.StudyDescription = dataset.SeriesDescription = words.line(record.title)
-    dataset.ReferringPhysicianName = dataset.StudyID = dataset.AccessionNumber = ""
-    dataset.Modality = "SR"
-    dataset.SeriesNumber = dataset.InstanceNumber = 1
-    dataset.ReferencedPerformedProcedureStepSequence = []
-
-
-def _equipment(dataset: Dataset, algorithm: Algorithm) -> None:
-    dataset.Manufacturer = MANUFACTURER
-    dataset.ManufacturerModelName = words.line(algorithm.title)
-    dataset.SoftwareVersions = words.line(algorithm.version)
-
-
-def _document(dataset: Dataset, record: ReportRecord) -> None:
-    """Complete but unverified: a clinician let it be filed, nobody has signed its content."""
-    dataset.SOPClassUID = ComprehensiveSRStorage
-    dataset.SOPInstanceUID = words.uid(record.assessment_id, "instance")
-    dataset.CompletionFlag = "COMPLETE"
-    dataset.VerificationFlag = "UNVERIFIED"
-    dataset.PerformedProcedureCodeSequence = []
-    scheme = Dataset()
-    scheme.CodingSchemeDesignator = SCHEME
-    scheme.CodingSchemeUID = words.uid(OURS)
-    scheme.CodingSchemeName = "Codes of Bedside"
-    scheme.CodingSchemeResponsibleOrganization = MANUFACTURER
-    dataset.CodingSchemeIdentificationSequence = [scheme]
+def _predecessor(dataset: Dataset, uid: UID) -> Dataset:
+    """PS3.3, C.17.2: the instance that this one takes the place of, by study and series."""
+    first, series, study = Dataset(), Dataset(), Dataset()
+    first.ReferencedSOPClassUID, first.ReferencedSOPInstanceUID = dataset.SOPClassUID, uid
+    series.SeriesInstanceUID, series.ReferencedSOPSequence = dataset.SeriesInstanceUID, [first]
+    study.StudyInstanceUID, study.ReferencedSeriesSequence = dataset.StudyInstanceUID, [series]
+    return study
 
 
 def _content(record: ReportRecord, measured: ObservationRecord) -> Dataset:
@@ -167,9 +145,3 @@ def _factor(factor: Factor) -> Dataset:
         return text(name, factor.text or "not known", relationship="INFERRED FROM", children=[*dated, share])
     unit = Name(factor.quantity.unit, "UCUM", factor.quantity.unit)
     return number(name, factor.quantity.value, unit, relationship="INFERRED FROM", children=[*dated, share])
-
-
-def _file_meta(dataset: FileDataset) -> None:
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID

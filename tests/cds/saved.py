@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta, timezone
 
 from cds.codes import OURS, Code
 from cds.facts import Quantity, When
-from cds.finding import Factor
+from cds.finding import Estimate, Factor
 from cds.identity import PatientIdentity
 from cds.records import Algorithm, ObservationRecord, ReportRecord, RiskAssessmentRecord
 
@@ -30,6 +30,18 @@ FACTORS = (
     Factor(key="systolic", label="Systolic pressure", contribution=-1e-7, points=0.0, text="not known"),
     Factor(key="age", label="Age", contribution=0.31, points=0.02, text="61 years"),
 )
+_SHARES = sum(factor.contribution for factor in FACTORS)
+ESTIMATE = Estimate(
+    probability=0.18412345,
+    margin=-1.4886,
+    base=-1.4886 - _SHARES,
+    factors=FACTORS,
+    threshold=0.1,
+    model=ALGORITHM.name,
+    version=ALGORITHM.version,
+    peers=0.04,
+    peers_text="women aged 55 to 64",
+)
 OBSERVATION = ObservationRecord(
     identifier=f"{ASSESSMENT_ID}-observation",
     code=Code(f"{OURS}/observation", "hba1c-6.5-p"),
@@ -47,7 +59,7 @@ RISK = RiskAssessmentRecord(
     at=AT,
     outcome=OUTCOME,
     outcome_text="HbA1c >= 6.5 %, diabetes not diagnosed",
-    probability=0.18412345,
+    probability=ESTIMATE.probability,
     qualitative="moderate",
     algorithm=ALGORITHM,
     basis=("Observation/ada-glucose",),
@@ -59,11 +71,12 @@ REPORT = ReportRecord(
     title="Estimate of undiagnosed diabetes",
     outcome=OUTCOME,
     outcome_text=RISK.outcome_text,
-    probability=RISK.probability,
     qualitative="moderate",
-    factors=FACTORS,
+    estimate=ESTIMATE,
     algorithm=ALGORITHM,
     conclusion=OBSERVATION.note,
+    doubts=("HbA1c: not on record", "Waist: last 3 Mar 2019, too old to use"),
+    limits=("It looks for diabetes that is there now.", "Not for: children; pregnancy."),
 )
 ADA = PatientIdentity(
     id="ada",

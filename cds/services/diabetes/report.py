@@ -9,7 +9,7 @@ from pathlib import Path
 from cds.codes import OURS, Code
 from cds.context import PatientContext
 from cds.facts import Quantity
-from cds.finding import Estimate, NotApplicable, Outcome
+from cds.finding import Estimate, Finding, NotApplicable, NotEnoughData, Outcome
 from cds.records import Algorithm, ObservationRecord, ReportRecord, RiskAssessmentRecord
 from cds.service import Record
 from cds.services.diabetes.cards import number, sentence, unit
@@ -17,6 +17,8 @@ from cds.services.diabetes.cards import number, sentence, unit
 OUTCOME = Code(f"{OURS}/outcome", "hba1c-6.5-undiagnosed")
 OUTCOME_TEXT = "HbA1c >= 6.5 %, diabetes not diagnosed"
 PROBABILITY = Code(f"{OURS}/observation", "hba1c-6.5-p")
+PRESENT = "It looks for diabetes that is there now; it does not foretell diabetes to come."
+MOST_ISSUES = 5  # of those that a report names; the page has them all
 PROBABILITY_TEXT = "Probability of HbA1c >= 6.5 %, diabetes not diagnosed"
 
 
@@ -61,11 +63,12 @@ def records(outcome: Outcome, context: PatientContext, *, assessment_id: str, at
             title="Estimate of undiagnosed diabetes",
             outcome=OUTCOME,
             outcome_text=OUTCOME_TEXT,
-            probability=guess.probability,
             qualitative=level,
-            factors=guess.factors,
+            estimate=guess,
             algorithm=algorithm,
             conclusion=said,
+            doubts=doubts(outcome, context),
+            limits=limits(algorithm.card),
         ),
     ]
 
@@ -75,6 +78,18 @@ def _card(model: str, version: str) -> str:
     """The model card of this folder, if it is the one of this version; the card of another would describe another."""
     card = (Path(__file__).parent / "MODEL_CARD.md").read_text(encoding="utf-8")
     return card if card.startswith(f"# {model} {version}\n") else ""
+
+
+def doubts(outcome: Finding | NotEnoughData, context: PatientContext) -> tuple[str, ...]:
+    """As the page says them under "Missing or doubtful"."""
+    unusable = dict.fromkeys(f"Not used: {issue.reason}" for issue in context.issues)
+    return (*outcome.cautions, *(missing.in_words for missing in outcome.missing), *list(unusable)[:MOST_ISSUES])
+
+
+def limits(card: str) -> tuple[str, ...]:
+    """From the model card, in one line."""
+    not_for = " ".join(card.partition("\n## Not for\n")[2].partition("\n## ")[0].split())
+    return (PRESENT, *([f"Not for: {not_for[:1].lower()}{not_for[1:]}"] if not_for else []))
 
 
 def _level(guess: Estimate) -> str:

@@ -6,6 +6,7 @@ import io
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,8 @@ from cds.dicom.report import structured_report
 from cds.errors import BadInput
 from cds.facts import Quantity
 from cds.identity import PatientIdentity
-from tests.cds.saved import ADA, OBSERVATION, REPORT
+from cds.records import Verification
+from tests.cds.saved import ADA, AT, OBSERVATION, REPORT
 
 NAMES = {
     "accents": ("Łukasiewicz-Ångström", "Zoë"),
@@ -159,3 +161,41 @@ def test_a_code_of_an_unknown_system_is_refused() -> None:
         structured_report(REPORT, measured=measured, patient=ADA)
     coded = msgspec.structs.replace(measured, code=Code(SNOMED, "1"))
     assert structured_report(REPORT, measured=coded, patient=ADA).SOPInstanceUID
+
+
+# --- Verified by a clinician -------------------------------------------------------------------------------------
+VERIFIED = Verification(name="Dr. Chika Okafor", organization="Demo hospital", at=AT + timedelta(hours=1))
+
+
+def signed(by: Verification = VERIFIED) -> pydicom.FileDataset:
+    return structured_report(REPORT, measured=OBSERVATION, patient=ADA, verified=by)
+
+
+@pytest.mark.parametrize("name", ["Dr. Chika Okafor", "陈伟", "فرح حداد", "A^B\\C=D", "Wolfeschlegel" * 23])
+def test_validators_of_others_find_no_error_in_a_verified_report(name: str, tmp_path: Path) -> None:
+    if not (shutil.which("dciodvfy") and shutil.which("dsrdump")):
+        pytest.skip("dciodvfy (dicom3tools) and dsrdump (dcmtk) are not installed")
+    path = tmp_path / "signed.dcm"
+    signed(msgspec.structs.replace(VERIFIED, name=name)).save_as(path, enforce_file_format=True)
+    checked = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False)
+    assert "Error" not in checked.stderr + checked.stdout
+    assert subprocess.run(["dsrdump", "-q", path], capture_output=True, check=False).returncode == 0
+
+
+def test_a_verified_report_is_a_new_instance_that_names_its_predecessor_and_who_vouches() -> None:
+    first, second = structured_report(REPORT, measured=OBSERVATION, patient=ADA), signed()
+    assert second.SOPInstanceUID != first.SOPInstanceUID
+    assert (second.StudyInstanceUID, second.SeriesInstanceUID) == (first.StudyInstanceUID, first.SeriesInstanceUID)
+    study = second.PredecessorDocumentsSequence[0]
+    series = study.ReferencedSeriesSequence[0]
+    named_uids = (study.StudyInstanceUID, series.SeriesInstanceUID)
+    assert named_uids == (first.StudyInstanceUID, first.SeriesInstanceUID)
+    assert series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == first.SOPInstanceUID
+    observer = second.VerifyingObserverSequence[0]
+    assert (observer.VerifyingObserverName, observer.VerifyingOrganization) == ("Dr. Chika Okafor", "Demo hospital")
+    assert observer.VerificationDateTime == "20260301103015+0530"
+    assert (second.VerificationFlag, second.CompletionFlag) == ("VERIFIED", "COMPLETE")
+
+
+def test_a_verified_report_says_the_same_as_the_first_one() -> None:
+    assert signed().ContentSequence == structured_report(REPORT, measured=OBSERVATION, patient=ADA).ContentSequence
