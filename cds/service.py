@@ -58,6 +58,9 @@ class DecisionService:
     snoozes: ClassVar[Mapping[str, timedelta]] = {}  # override reason -> for how long its rule is silent
     model: ClassVar[str | None] = None
     threshold: ClassVar[float] = 0.0
+    source_attributes: ClassVar[
+        Mapping[str, str]
+    ] = {}  # what only people can say of the model: cds/source_attributes.py
 
     def assess(self, context: PatientContext, *, model: Model | None, threshold: float) -> Outcome:
         """The answer; `threshold` is a fraction."""

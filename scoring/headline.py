@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 Facts = Mapping[str, Any]
@@ -10,34 +10,49 @@ UNKNOWN = "not measured"
 
 
 class Measure(NamedTuple):
-    """Where a figure stands in facts["performance"]["unweighted"], and how it is written."""
+    """What is measured, and how it is written; `value` is a number, or one with its 95 % interval, or not known."""
 
-    path: str
+    title: str
     decimals: int
     percent: bool = False
+    value: Any = None
 
 
+# Where it stands in facts["performance"]["unweighted"] -> what it is.
 _MEASURES = {
-    "AUROC": Measure("auroc", 3),
-    "Observed/expected": Measure("observed_expected", 2),
-    "Calibration slope": Measure("calibration_slope", 2),
-    "Brier score": Measure("brier", 4),
-    "Alerts of 100 people at its threshold": Measure("at_threshold/alerts_per_100", 1),
-    "Cases found at its threshold (sensitivity)": Measure("at_threshold/sensitivity", 0, percent=True),
-    "Alerts that are cases (PPV)": Measure("at_threshold/ppv", 0, percent=True),
+    "auroc": Measure("AUROC", 3),
+    "observed_expected": Measure("Observed/expected", 2),
+    "calibration_slope": Measure("Calibration slope", 2),
+    "brier": Measure("Brier score", 4),
+    "at_threshold/alerts_per_100": Measure("Alerts of 100 people at its threshold", 1),
+    "at_threshold/sensitivity": Measure("Cases found at its threshold (sensitivity)", 0, percent=True),
+    "at_threshold/ppv": Measure("Alerts that are cases (PPV)", 0, percent=True),
 }
 
 
 def headline(facts: Facts) -> dict[str, str]:
     """Title -> figure with its 95 % interval, each person counted once."""
-    table = facts.get("performance", {}).get("unweighted", {})
-    figures = {title: _figure(_at(table, measure.path), measure) for title, measure in _MEASURES.items()}
     threshold = facts.get("threshold")
     return {
         "Measured on": people(facts.get("validated_on", {})),
-        **figures,
+        **{measure.title: _written(measure) for measure in figures(facts).values()},
         "Its own threshold": UNKNOWN if threshold is None else f"{100 * threshold:.3g} %",
     }
+
+
+def figures(facts: Facts) -> dict[str, Measure]:
+    """The same as numbers; fractions are not made per cent."""
+    table = facts.get("performance", {}).get("unweighted", {})
+    return {path: measure._replace(value=_known(_at(table, path))) for path, measure in _MEASURES.items()}
+
+
+def by_group(facts: Facts) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
+    """Measure, what people are grouped by, group, figure with its interval; groups too small to measure have none."""
+    for path in ("auroc", "observed_expected"):
+        for by, groups in facts.get("by_group", {}).items():
+            for name, found in groups.items():
+                if _known(found.get(path)) is not None:
+                    yield _MEASURES[path].title, by, name, found[path]
 
 
 def people(summary: Facts) -> str:
@@ -54,11 +69,17 @@ def _at(table: Any, path: str) -> Any:
     return table
 
 
-def _figure(found: Any, measure: Measure) -> str:
-    """A number, or one with its interval."""
-    numbers = [found[key] for key in ("value", "low", "high")] if isinstance(found, Mapping) else [found]
-    if None in numbers:
+def _known(found: Any) -> Any:
+    """None where a figure, or an end of its interval, could not be had."""
+    numbers = [found.get(key) for key in ("value", "low", "high")] if isinstance(found, Mapping) else [found]
+    return None if None in numbers else found
+
+
+def _written(measure: Measure) -> str:
+    found = measure.value
+    if found is None:
         return UNKNOWN
+    numbers = [found[key] for key in ("value", "low", "high")] if isinstance(found, Mapping) else [found]
     value, *interval = (f"{100 * one if measure.percent else one:.{measure.decimals}f}" for one in numbers)
     unit = " %" if measure.percent else ""
     return f"{value}{unit} [{'–'.join(interval)}]" if interval else f"{value}{unit}"

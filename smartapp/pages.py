@@ -1,4 +1,4 @@
-"""Public, without any patient: the front page, each service's rules, each model's card, our keys."""
+"""Public, without any patient: the front page, each service's rules, our keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django.views.decorators.http import require_GET
 
 from cds import keys, registry
 from cds.errors import UnknownService
-from smartapp import model_card
 
 
 @require_GET
@@ -26,17 +25,6 @@ def service(request: HttpRequest, service_id: str) -> HttpResponse:
     except UnknownService as error:
         raise Http404("no such service") from error
     return render(request, "smartapp/service.html", {"service": found})
-
-
-@require_GET
-def model(request: HttpRequest, name: str) -> HttpResponse:
-    """The model card, from the folder of the service that uses the model."""
-    found = next((one for one in registry.all_services() if one.model == name and model_card.has_card(one)), None)
-    if found is None:
-        raise Http404("no such model")
-    return render(
-        request, "smartapp/model.html", {"service": found, "card": model_card.as_html(model_card.path_of(found))}
-    )
 
 
 @require_GET

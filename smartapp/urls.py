@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from smartapp import closing, pages, views, wrong
+from smartapp import closing, model_pages, pages, views, wrong
 from smartapp.launch import views as launch
 
+_MODEL = "models/<str:name>/<str:version>"
 _ASSESSMENT = "app/<uuid:session_id>/{}/<uuid:assessment_id>"
 
 urlpatterns = [
     path("", pages.front, name="front"),
     path("services/<str:service_id>", pages.service, name="service"),
-    path("models/<str:name>", pages.model, name="model"),
+    path("models/<str:name>", model_pages.page, name="model"),
+    path(_MODEL, model_pages.page, name="model-version"),
+    path(f"{_MODEL}/card.json", model_pages.as_json, name="model-json"),
+    path(f"{_MODEL}/card.md", model_pages.as_markdown, name="model-markdown"),
+    path(f"{_MODEL}/source-attributes.csv", model_pages.as_csv, name="model-csv"),
     path("jwks.json", pages.jwks, name="jwks"),
     path("launch", launch.launch, name="launch"),
     path("launch/standalone", launch.standalone, name="standalone"),

@@ -64,6 +64,10 @@ def test_another_version_comes_into_use_and_goes_again(silent: EnabledService, w
     address = f"{settings.BASE_URL}/admin/scoring/modelversion/{version.pk}/change/"
     with chromium() as browser:
         ina = signed_in(browser, "Ina", width=width, refused=refused)
+        ina.goto(f"{settings.BASE_URL}/models/{MODEL}")
+        ina.get_by_text("The 31 source attributes").click()
+        expect(ina.get_by_text("Intended role in the decision")).to_be_visible()
+        looked_at(ina, "model-card", context="main")
         ina.goto(address)
         ina.get_by_label("Why").fill("Better for people over 60")
         looked_at(ina, "version")

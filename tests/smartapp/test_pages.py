@@ -35,6 +35,7 @@ def test_every_rule_stands_on_the_services_page_with_its_source(visitor: Client,
             assert analyte.title in page
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     "service", [one for one in registry.all_services() if one.model], ids=lambda service: service.id
 )

@@ -17,6 +17,7 @@ from cds.needs import Need
 from cds.registry import register
 from cds.service import DecisionService, Record, Trend, Truth
 from cds.services.diabetes import cards, chart, criteria, features, report, rules, value_sets
+from cds.services.diabetes.attributes import ATTRIBUTES
 from cds.services.diabetes.estimate import Inputs, estimate, inputs
 from cds.services.diabetes.truth import truth
 from scoring.shelf import Model
@@ -43,6 +44,7 @@ class DiabetesRisk(DecisionService):
     model = "diabetes-risk"
     snoozes = rules.SNOOZES
     threshold = rules.THRESHOLD
+    source_attributes = ATTRIBUTES
     rules = rules.RULES
     needs = (
         Need.patient(),
