@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from scoring.cohorts import Cohort
 from scoring.errors import RecipeMissing
+from scoring.preparation import Preparation
 
 Source = Callable[[str], Cohort]  # a path or an address
 
@@ -57,6 +58,8 @@ class Recipe:
     rival: Rival
     describe: Callable[[Cohort], Mapping[str, Any]]  # further facts of the training years
     words: Mapping[str, str]  # chapters of the model card
+    # What the comparison chose (scoring.preparations); its limits are those that it tries.
+    preparation: Preparation = field(default_factory=Preparation)
 
     def read(self, source: str, data: str) -> Cohort:
         """Its people, with its features in its order, fit to learn from; CohortUnusable says what is wrong with them."""

@@ -10,6 +10,7 @@ import numpy as np
 from cds.services.diabetes.features import FEATURES, FEMALE, GLUCOSE, GROUPS, KEYS, MALE, OLDEST_AGE, row
 from cds.services.diabetes.words import WORDS
 from scoring.cohorts import Cohort, nhanes
+from scoring.preparation import Preparation
 from scoring.recipes import Mask, Recipe, Rival, recipe
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 DIABETES_HBA1C = 6.5  # %; ADA Standards of Care, "Diagnosis and Classification"
 NOT_TOLD = (0, 2)  # DIQ010: no, and "borderline"
 FASTED_HOURS = 8  # ADA: no caloric intake for at least 8 hours
+# mg/dL; what some publications throw out as outliers. Beyond the analyte's own limits a value is missing anyway.
+GLUCOSE_LIMITS = (20, 400)
 PEER_AGES = (18, 40, 50, 60, 70)  # lower ends; narrower bands would rest on a handful of cases
 REPORT_AGES = {18: "18-39", 40: "40-59", 60: "60-74", 75: "75+"}
 OLDEST_PERSON = 120  # closes the last band
@@ -114,5 +117,6 @@ DIABETES = recipe(
         rival=Rival(key=GLUCOSE, by="fasting"),
         describe=peers,
         words=WORDS,
+        preparation=Preparation(limits={GLUCOSE: GLUCOSE_LIMITS}),
     )
 )

@@ -27,6 +27,13 @@ drugs counts as not taking any: the tablets question is put only to people who s
   eight times: once as recorded, seven times with each group (body, glucose, lipids, pressure, waist) hidden by the
   toss of a coin, so that all 32 patterns are learnt. Triglycerides are hidden alone as well, since the survey has them
   only from people who came fasting.
+- **Preparation**: rows are left as they are. Nine ways were compared, trained on 1999-2008 and measured on the 5,310 people
+  of 2009-2010 (173 with the label), as recorded and with groups hidden, by mean log loss weighted to the nation. As they
+  are: 0.0751. Missing values filled with the median: 0.0774 (worse by 0.0023, 95 % interval 0.0006 to 0.0038); by chained
+  equations (MICE, five draws): 0.0773 (worse by 0.0022, 0.0000 to 0.0042). Glucose above 400 mg/dL taken for an outlier:
+  0.0756 (worse by 0.0005, -0.0002 to 0.0016); all four of those people had the label. Interquartile fences: 0.0886 (worse
+  by 0.0136, 0.0076 to 0.0192); 31 in 100 of the people with a glucose beyond them had the label, against 3 in 100 of all.
+  What such rules throw out is the disease. The combinations did worse than either part.
 - **Survey design**: the survey draws minorities and the old on purpose more often. The table at hand has a weight only
   for the half of each cycle that came fasting. So everyone gets the weight that this half carries in his or her cell
   of cycle, sex, age band and ethnicity. Nothing makes up for people who were examined and gave no answer. Strata and
