@@ -10,7 +10,7 @@ from celery.signals import heartbeat_sent, worker_init
 from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
-from cds import chain, doorbell, outcomes, retention, review
+from cds import chain, doorbell, outcomes, retention, review, watch
 from cds.models import Ehr
 from cds.onboarding import try_connection
 from cds.registry import all_services
@@ -31,6 +31,7 @@ __all__ = [
     "review_bell",
     "seal_audit",
     "warm_up",
+    "watch_models",
 ]
 
 
@@ -67,6 +68,12 @@ def purge_expired() -> None:
 def collect_outcomes() -> None:
     """Rows for the statistics out of what was answered, and what turned out about earlier answers."""
     outcomes.collect()
+
+
+@shared_task
+def watch_models() -> None:
+    """Is each model still asked about such people as it learnt from, and still right?"""
+    watch.watch_all()
 
 
 @shared_task

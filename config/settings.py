@@ -154,6 +154,7 @@ CELERY_TASK_ROUTES = {
     "cds.tasks.purge_expired": {"queue": "batch"},
     "cds.tasks.collect_outcomes": {"queue": "batch"},
     "cds.tasks.prepare_reviews": {"queue": "batch"},
+    "cds.tasks.watch_models": {"queue": "batch"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
@@ -162,6 +163,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal-audit": {"task": "cds.tasks.seal_audit", "schedule": 60.0},
     "collect-outcomes": {"task": "cds.tasks.collect_outcomes", "schedule": crontab(minute=40)},
     "prepare-reviews": {"task": "cds.tasks.prepare_reviews", "schedule": 300.0},
+    "watch-models": {"task": "cds.tasks.watch_models", "schedule": crontab(hour=4, minute=10)},
     "purge-expired": {"task": "cds.tasks.purge_expired", "schedule": crontab(hour=3, minute=20)},
 }
 CACHES: dict[str, dict[str, object]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

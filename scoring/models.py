@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 
 
 class ModelVersion(models.Model):
@@ -71,3 +72,27 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_name} {self.model_version} on {self.asked_at:%Y-%m-%d}"
+
+
+class DriftReport(models.Model):
+    """One look at a model version where it is used: what it is asked about, what it answers, and how well."""
+
+    site = models.CharField(max_length=40)
+    service_id = models.CharField(max_length=100)
+    model_name = models.CharField(max_length=80)
+    model_version = models.CharField(max_length=40)
+    since = models.DateTimeField()
+    made_at = models.DateTimeField(default=timezone.now)
+    people = models.PositiveIntegerField(help_text="Of whom the model was asked in that time.")
+    findings = models.JSONField(help_text="scoring.watch")
+    alarms = models.JSONField(help_text="scoring.watch.Alarm")
+    waiting = models.BooleanField(default=False, help_text="It holds alarms that nobody has seen.")
+    seen_by = models.CharField(max_length=150, blank=True)
+    seen_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=500, blank=True, help_text="What was found behind the alarms.")
+
+    class Meta:
+        indexes = (models.Index(fields=("site", "service_id", "-made_at"), name="newest_drift_reports"),)
+
+    def __str__(self) -> str:
+        return f"{self.model_name} {self.model_version} on {self.made_at:%Y-%m-%d}"
