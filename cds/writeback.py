@@ -22,7 +22,7 @@ from cds.dicom.report import structured_report
 from cds.errors import BadInput, CdsError, FhirError, FhirRefused, FhirUnreachable
 from cds.fhir.client import FhirServer
 from cds.fhir.elements import Resource
-from cds.fhir.transaction import essential, found_any, identifying_searches, references, transaction
+from cds.fhir.transaction import BESIDE, WITH_CARD, essential, found_any, identifying_searches, references, transaction
 from cds.identity import PatientIdentity
 from cds.models import Assessment, EnabledService, WriteBack
 from cds.records import Charted, ObservationRecord, ReportRecord
@@ -152,19 +152,20 @@ def _audit(row: WriteBack, *, confirmed_by: str, step: str) -> None:
 
 # --- The two targets ---------------------------------------------------------------------------------------------
 def _into_chart(charted: list[Charted], row: WriteBack, *, client: FhirServer) -> list[str]:
-    """With Device and Provenance where the EHR takes them, else the records alone."""
+    """With Device, model card and Provenance where the EHR takes them, else without the card, else the records alone."""
     fhir_user = bytes(row.requested_by or b"").decode().removeprefix(client.base_uri)
-    version = client.version
-    whole = transaction(charted, fhir_user=fhir_user, confirmed_at=row.requested_at, version=version)
-    if row.tries > 1 and not _surely_new(whole, client=client):
-        return _post(essential(charted, fhir_user=fhir_user, version=version), client=client)
-    try:
-        return _post(whole, client=client)
-    except FhirError as error:
-        if error.http_status not in _NOT_THESE_TYPES:
-            raise
-        logger.info("the EHR refused the whole transaction (%s): the records alone", error.http_status)
-        return _post(essential(charted, fhir_user=fhir_user, version=version), client=client)
+    form = partial(transaction, charted, fhir_user=fhir_user, confirmed_at=row.requested_at, version=client.version)
+    alone = essential(charted, fhir_user=fhir_user, version=client.version)
+    if row.tries > 1 and not _surely_new(alone, client=client):
+        return _post(alone, client=client)
+    for beside in (WITH_CARD, BESIDE):
+        try:
+            return _post(form(beside=beside), client=client)
+        except FhirError as error:
+            if error.http_status not in _NOT_THESE_TYPES:
+                raise
+            logger.info("the EHR refused %s beside the records (%s)", sorted(beside), error.http_status)
+    return _post(alone, client=client)
 
 
 def _surely_new(bundle: Resource, *, client: FhirServer) -> bool:

@@ -10,8 +10,9 @@ SHARED = frozenset({"Device", "Organization", "Practitioner"})  # belong to the 
 
 
 def belongs_to(resource: Resource, patient_id: str, *, store: Store) -> bool:
-    """May somebody limited to this patient see the resource?"""
-    return resource["resourceType"] in SHARED or patient_id in patients_of(resource, store=store)
+    """May somebody limited to this patient see the resource? A document without a subject is the hospital's, too."""
+    shared = SHARED if "subject" in resource else SHARED | {"DocumentReference"}
+    return resource["resourceType"] in shared or patient_id in patients_of(resource, store=store)
 
 
 def patients_of(resource: Resource, *, store: Store) -> set[str]:

@@ -10,7 +10,7 @@ from cds.service import DecisionService
 from cds.smart_configuration import SmartConfiguration
 
 _IDENTITY = ("openid", "fhirUser")
-_WRITTEN = ("Device", "Observation", "Provenance", "RiskAssessment")
+_WRITTEN = ("Device", "DocumentReference", "Observation", "Provenance", "RiskAssessment")
 
 
 def scopes_for(

@@ -102,7 +102,11 @@ def test_the_chart_keeps_what_the_model_said_and_the_rows_say_where(hospital: Eh
     assert risk["prediction"][0]["probabilityDecimal"] == observation["valueQuantity"]["value"]
     assert risk["basis"][0] == {"reference": f"Observation/{observation['id']}"}
     assert f"RiskAssessment/{risk['id']}" in rows["chart"].resources
-    assert [reference.split("/")[0] for reference in rows["chart"].resources[2:]] == ["Device", "Provenance"]
+    assert [reference.split("/")[0] for reference in rows["chart"].resources[2:]] == [
+        "Device",
+        "DocumentReference",
+        "Provenance",
+    ]
 
 
 def test_the_percentage_in_the_chart_is_a_hundred_times_the_models_fraction(hospital: Ehr) -> None:
@@ -124,6 +128,21 @@ def test_the_archive_gets_a_report_under_the_record_number(hospital: Ehr, archiv
     row = press(assessed(hospital))["archive"]
     report = pydicom.dcmread(archive / f"{row.resources[0]}.dcm")
     assert (report.PatientID, report.PatientName.family_name) == ("NG-100461", "Lindqvist")
+
+
+def test_the_model_card_is_filed_once_and_the_algorithm_points_to_it(hospital: Ehr) -> None:
+    press(assessed(hospital))
+    (card,), (device,) = by_us("DocumentReference"), by_us("Device")
+    assert card["type"]["coding"][0]["code"] == "AIModelCard"
+    assert device["extension"][-1]["valueReference"] == {"reference": f"DocumentReference/{card['id']}"}
+
+
+def test_an_ehr_that_takes_no_card_still_gets_algorithm_and_provenance(hospital: Ehr) -> None:
+    scope = " ".join(f"patient/{kind}.c" for kind in WRITTEN)
+    rows = press(assessed(hospital), client=client_of(hospital, scope=scope))
+    assert rows["chart"].status == Status.SENT
+    assert counts() == ONCE
+    assert by_us("DocumentReference") == []
 
 
 def test_pressing_twice_writes_once(hospital: Ehr, archive: Path) -> None:

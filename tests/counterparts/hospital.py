@@ -15,7 +15,8 @@ from joserfc.jwk import ECKey
 SCOPES = ["patient/*.rs"] + [
     f"patient/{kind}.{letters}"
     for kind in (
-        "AllergyIntolerance CarePlan Condition Coverage Device Encounter FamilyMemberHistory Immunization "
+        "AllergyIntolerance CarePlan Condition Coverage Device DiagnosticReport DocumentReference "
+        "Encounter FamilyMemberHistory Immunization "
         "MedicationRequest MedicationStatement Observation Patient Procedure Provenance RiskAssessment ServiceRequest"
     ).split()
     for letters in ("r", "rs", "c", "cr", "crs")

@@ -209,3 +209,5 @@ def test_saving_twice_writes_one_risk_assessment_into_the_strangers_chart(
     (device,) = counterparts.read("Device")
     assert assessment["performer"]["reference"] == f"Device/{device['id']}"
     assert counterparts.read("Provenance")
+    (card,) = counterparts.read("DocumentReference")
+    assert device["extension"][-1]["valueReference"] == {"reference": f"DocumentReference/{card['id']}"}

@@ -25,7 +25,7 @@ from tests.conftest import forget
 from tests.fhir_server import FhirServer
 
 SERVICE = registry.get("diabetes-risk")
-WRITTEN = ("RiskAssessment", "Observation", "Device", "Provenance")
+WRITTEN = ("RiskAssessment", "Observation", "Device", "DocumentReference", "Provenance")
 IDENTIFIER = "https://bedside.dev/fhir/identifier/"
 
 
