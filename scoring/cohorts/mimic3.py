@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.cohorts import Cohort, Numbers, content_hash, texts
-from scoring.cohorts.mimic3_measures import CHARTED, KEYS, LABORATORY, MEASURES
-from scoring.cohorts.tables import Columns, Tables, opened
+from scoring.cohorts.mimic3_measures import KEYS, MEASURES
+from scoring.cohorts.mimic3_sql import MEASUREMENTS, STAYS, TABLES
+from scoring.cohorts.tables import Tables, opened
 from scoring.cohorts.windows import STATISTICS, statistics
 
 SOURCE = "MIMIC-III"
@@ -31,55 +32,6 @@ ADMISSION_TYPES = ("EMERGENCY", "ELECTIVE", "URGENT")
 ORIGINS = ("WHITE", "BLACK", "HISPANIC", "ASIAN")  # what the many values of ADMISSIONS.ethnicity begin with
 AGE_BANDS = {18: "18-44", 45: "45-64", 65: "65-79", 80: "80+"}
 DAY = 86_400.0  # seconds; slopes are per day
-TABLES: Columns = {
-    "patients": {"subject_id": "BIGINT", "gender": "VARCHAR", "dob": "TIMESTAMP"},
-    "admissions": {
-        **dict.fromkeys(("subject_id", "hadm_id"), "BIGINT"),
-        **dict.fromkeys(("admittime", "dischtime", "deathtime"), "TIMESTAMP"),
-        **dict.fromkeys(("admission_type", "ethnicity"), "VARCHAR"),
-    },
-    "diagnoses_icd": {"hadm_id": "BIGINT", "icd9_code": "VARCHAR"},
-    "d_labitems": {"itemid": "BIGINT", "loinc_code": "VARCHAR"},
-    "labevents": {
-        **dict.fromkeys(("subject_id", "itemid"), "BIGINT"),
-        "charttime": "TIMESTAMP",
-        "valuenum": "DOUBLE",
-        "valueuom": "VARCHAR",
-    },
-    "chartevents": {
-        **dict.fromkeys(("subject_id", "itemid", "error"), "BIGINT"),
-        "charttime": "TIMESTAMP",
-        "valuenum": "DOUBLE",
-    },
-}
-STAYS = """
-SELECT a.hadm_id, a.subject_id, p.gender, p.dob, a.admittime, a.admission_type, a.ethnicity,
-  EXISTS (SELECT 1 FROM diagnoses_icd d WHERE d.hadm_id = a.hadm_id AND d.icd9_code LIKE '250%') AS diabetes
-FROM admissions a JOIN patients p ON p.subject_id = a.subject_id
-WHERE LEAST(a.dischtime, COALESCE(a.deathtime, a.dischtime)) >= a.admittime + CAST($1 AS INTEGER) * INTERVAL '1 hour'
-ORDER BY a.hadm_id
-"""
-MEASUREMENTS = f"""
-WITH laboratory (loinc_code, measure, unit, low, high) AS (VALUES {LABORATORY}),
-charted (itemid, measure, factor, low, high) AS (VALUES {CHARTED})
-SELECT a.hadm_id, w.measure, CAST(EXTRACT(EPOCH FROM (e.charttime - a.admittime)) AS DOUBLE PRECISION) AS seconds, e.valuenum
-FROM admissions a
-JOIN labevents e ON e.subject_id = a.subject_id
-  AND e.charttime >= a.admittime + CAST($1 AS INTEGER) * INTERVAL '1 hour'
-  AND e.charttime < a.admittime + CAST($3 AS INTEGER) * INTERVAL '1 hour'
-JOIN d_labitems d ON d.itemid = e.itemid
-JOIN laboratory w ON w.loinc_code = d.loinc_code
-WHERE LOWER(e.valueuom) = w.unit AND e.valuenum BETWEEN w.low AND w.high
-UNION ALL
-SELECT a.hadm_id, w.measure, CAST(EXTRACT(EPOCH FROM (e.charttime - a.admittime)) AS DOUBLE PRECISION), e.valuenum * w.factor
-FROM admissions a
-JOIN chartevents e ON e.subject_id = a.subject_id
-  AND e.charttime >= a.admittime + CAST($1 AS INTEGER) * INTERVAL '1 hour'
-  AND e.charttime < a.admittime + CAST($2 AS INTEGER) * INTERVAL '1 hour'
-JOIN charted w ON w.itemid = e.itemid
-WHERE COALESCE(e.error, 0) = 0 AND e.valuenum * w.factor BETWEEN w.low AND w.high
-ORDER BY 1, 2, 3, 4
-"""  # noqa: S608 -- constants of ours
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ import pytest
 from django.conf import settings
 
 from scoring.cohorts import Cohort, mimic3
-from scoring.cohorts.mimic3 import BEFORE_ADMISSION, FIRST_THREE_DAYS, TABLES, Window
+from scoring.cohorts.mimic3 import BEFORE_ADMISSION, FIRST_THREE_DAYS, Window
+from scoring.cohorts.mimic3_sql import TABLES
 from scoring.errors import CohortUnusable
 from tests.scoring.cohorts.warehouse import postgres_only, warehouse
 
