@@ -22,6 +22,7 @@ from cds.models import Assessment, EnabledService
 from cds.service import DecisionService
 from scoring import shelf
 from scoring.errors import ModelMissing
+from scoring.models import Prediction
 from scoring.proportion import Share
 
 LOOKS_BACK = timedelta(days=90)
@@ -57,6 +58,10 @@ class Scorecard(Struct, frozen=True, kw_only=True):
     applicable: int
     rules: dict[str, int]  # which rule spoke -> how often, the most frequent first
     missing: dict[str, int]  # which input was not there -> how often, where the question applied
+    known: int = 0  # of how many answers the truth is known by now
+    alerted_known: int = 0
+    alerted_right: int = 0
+    cases_known: int = 0
     model_missing: bool = False
 
     @property
@@ -66,6 +71,16 @@ class Scorecard(Struct, frozen=True, kw_only=True):
     @property
     def failure_share(self) -> Share:
         return Share(self.failed, self.failed + self.assessed)
+
+    @property
+    def ppv(self) -> Share:
+        """Of the alerts whose truth is known; who has a high probability is tested more."""
+        return Share(self.alerted_right, self.alerted_known)
+
+    @property
+    def sensitivity(self) -> Share:
+        """Of those known to have it, who are more of the tested than of the others."""
+        return Share(self.alerted_right, self.cases_known)
 
     @property
     def alerts_a_day(self) -> float | None:
@@ -132,6 +147,10 @@ def _inside(done: QuerySet[Assessment]) -> dict[str, Any]:
     rules: Counter[str] = Counter()
     missing: Counter[str] = Counter()
     patients, milliseconds, alerts, applicable = set(), [], 0, 0
+    truths = dict(
+        Prediction.objects.exclude(label=None).filter(case__in=done.values("pk")).values_list("case", "label")
+    )
+    told: list[tuple[bool, bool]] = []
     for row in done.defer("snapshot").iterator():
         outcome, finished = row.outcome, row.finished_at
         if outcome is None or finished is None:
@@ -139,6 +158,8 @@ def _inside(done: QuerySet[Assessment]) -> dict[str, Any]:
         rules[outcome.rule] += 1
         patients.add(row.patient_key)
         milliseconds.append((finished - row.created_at).total_seconds() * 1000)
+        if row.pk in truths:
+            told.append((getattr(outcome, "alert", False), bool(truths[row.pk])))
         if not isinstance(outcome, NotApplicable):
             applicable += 1
             alerts += outcome.alert
@@ -150,5 +171,9 @@ def _inside(done: QuerySet[Assessment]) -> dict[str, Any]:
         "applicable": applicable,
         "rules": dict(rules.most_common()),
         "missing": dict(missing.most_common()),
+        "known": len(told),
+        "alerted_known": sum(alert for alert, _ in told),
+        "alerted_right": sum(alert and truth for alert, truth in told),
+        "cases_known": sum(truth for _, truth in told),
         "p95_milliseconds": sorted(milliseconds)[int(0.95 * len(milliseconds))] if milliseconds else None,
     }

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from cds.cards import Card
 from cds.context import PatientContext
-from cds.finding import Outcome
+from cds.finding import NotApplicable, Outcome
 from cds.needs import Need
 from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
 from scoring.shelf import Model
@@ -65,6 +65,10 @@ class DecisionService:
     def assess(self, context: PatientContext, *, model: Model | None, threshold: float) -> Outcome:
         """The answer; `threshold` is a fraction."""
         raise NotImplementedError
+
+    def alerts_at(self, outcome: Outcome, threshold: float) -> bool:
+        """Would this answer raise a card at another threshold (a fraction)? As it stands: the threshold decides nothing."""
+        return not isinstance(outcome, NotApplicable) and outcome.alert
 
     def cards(self, outcome: Outcome, context: PatientContext) -> list[Card]:
         """The cards worth showing; [] means: looked, nothing to say."""

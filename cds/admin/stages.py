@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from cds import registry, switch
-from cds.admin import pages
+from cds.admin import alerts, pages
 from cds.admin.acting import Acts, DecisionForm, why_field
 from cds.admin.forms import EnabledServiceForm
 from cds.admin.happened import ReadOnly
@@ -67,6 +67,7 @@ class EnabledServiceAdmin(admin.ModelAdmin[EnabledService]):
         view = self.admin_site.admin_view
         return [
             path("<int:pk>/stage/", view(partial(stage_page, self)), name="cds_enabledservice_stage"),
+            path("<int:pk>/alerts/", view(partial(alerts.simulator, self)), name="cds_enabledservice_alerts"),
             *super().get_urls(),
         ]
 

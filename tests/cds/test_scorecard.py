@@ -13,7 +13,7 @@ from cds.models import Assessment, Ehr, EnabledService
 from cds.scorecard import FEWEST_ASSESSMENTS, FEWEST_DAYS, Scorecard, scorecard
 from scoring import shelf
 from scoring.models import ModelVersion
-from tests.cds.assessed import CHILD, HIGH, LOW, SERVICE, UNKNOWN, assessed, complete
+from tests.cds.assessed import CHILD, HIGH, LOW, SERVICE, UNKNOWN, assessed, complete, learnt
 
 
 @pytest.fixture
@@ -51,6 +51,16 @@ def test_failures_and_slow_answers_are_counted(here: EnabledService) -> None:
     assessed(here, LOW, status="failed")
     card = counted(here)
     assert (card.failed, card.failure_share.of, card.p95_milliseconds) == (1, 101, 9000)
+
+
+def test_what_turned_out_later_is_compared_with_the_alerts(here: EnabledService) -> None:
+    assessed(here, HIGH, HIGH, LOW, LOW, HIGH)
+    assert counted(here).known == 0
+    learnt(here, _0=True, _1=False, _2=True, _3=False)
+    card = counted(here)
+    assert card.known == 4
+    assert (card.ppv.count, card.ppv.of) == (1, 2)
+    assert (card.sensitivity.count, card.sensitivity.of) == (1, 2)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from cds.models import Ehr, EnabledService
 from scoring import shelf
-from tests.cds.assessed import UNKNOWN, assessed, complete
+from tests.cds.assessed import UNKNOWN, assessed, by_model, complete, learnt
 from tests.cds.shelves import MODEL, draft
 from tests.jobs.at_the_admin import PASSWORD, chromium, looked_at, needs_chromium, signed_in
 
@@ -26,6 +26,8 @@ def silent(hospital: Ehr) -> EnabledService:
     here = EnabledService.objects.create(ehr=ehr, service_id="diabetes-risk")
     complete(here)
     assessed(here, *[UNKNOWN] * 12, seconds=2)
+    assessed(here, *[by_model(0.01 + number / 50) for number in range(30)])
+    learnt(here, _12=True, _20=False, _25=True, _2=True)
     return here
 
 
@@ -38,6 +40,12 @@ def test_one_asks_another_one_decides(silent: EnabledService, width: int) -> Non
         ina.goto(address)
         expect(ina.get_by_text("Complete.")).to_be_visible()
         looked_at(ina, "stage")
+        ina.get_by_role("link", name="How many alerts another threshold").click()
+        ina.get_by_label("Alert from a probability").fill("20")
+        ina.get_by_role("button", name="Count").click()
+        expect(ina.get_by_role("heading", name="Who would be alerted on")).to_be_visible()
+        looked_at(ina, "alerts")
+        ina.goto(address)
         form = ina.locator("form", has=ina.get_by_role("heading", name="Ask for a step up"))
         form.get_by_label("Canary").check()
         form.get_by_label("Why").fill("The safety board agreed on 12 November")

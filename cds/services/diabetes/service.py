@@ -115,6 +115,12 @@ class DiabetesRisk(DecisionService):
             return NotEnoughData(rule="screening-due", alert=step is not None, step=step, **more)
         return NotEnoughData(rule="abstain" if guess is None else "not-enough", **more)
 
+    def alerts_at(self, outcome: Outcome, threshold: float) -> bool:
+        """The guideline's criteria come first. Below the threshold nobody looked whether the test is ordered already."""
+        if not isinstance(outcome, Finding) or outcome.estimate is None or not outcome.rule.startswith("model-"):
+            return super().alerts_at(outcome, threshold)
+        return outcome.estimate.probability >= threshold and (outcome.alert or outcome.rule == "model-low")
+
     def _step(self, context: PatientContext) -> Step | None:
         """The test to order; None if it is ordered already."""
         if chart.hba1c_unreliable(context, context.today):

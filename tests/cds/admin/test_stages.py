@@ -6,9 +6,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from cds.models import AuditEntry, Ehr, EnabledService, StageChange
+from cds.models import Assessment, AuditEntry, Ehr, EnabledService, StageChange
 from scoring import shelf
 from tests.cds.admin.people import signed_in
+from tests.cds.assessed import assessed, by_model
 
 NOT_YET = "The board has seen our own evaluation of last year."
 
@@ -109,6 +110,41 @@ def test_a_service_that_is_not_installed_any_more_can_still_be_stepped_down(here
     integrator = signed_in("ina", "integrator")
     assert "not installed any more" in text(integrator, here)
     assert send(integrator, here, "lower", **{"lower-to": "off", "lower-why": "It is gone"}) == 302
+
+
+# --- What another threshold would do -------------------------------------------------------------------------------
+def what_if(here: EnabledService, **given: str | int) -> str:
+    auditor = signed_in("aud", "auditor")
+    answer = auditor.get(reverse("admin:cds_enabledservice_alerts", args=[here.pk]), given)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_it_is_counted_drawn_and_says_who_would_be_alerted_on(here: EnabledService) -> None:
+    assessed(here, by_model(0.3), by_model(0.07), by_model(0.02))
+    page = what_if(here, days=30, threshold=5)
+    assert "<strong>2.0 alerts a day</strong>" in page
+    assert 'src="data:image/svg+xml' in page
+    for row in Assessment.objects.all():
+        address = reverse("admin:cds_assessment_change", args=[row.pk])
+        assert (address in page) == (row.patient_key != "patient 2")
+    entry = AuditEntry.objects.get(action="list-alerts")
+    assert (entry.ehr, entry.subject, entry.detail["listed"]) == (here.ehr, "diabetes-risk", 2)
+
+
+def test_before_it_is_asked_nobody_is_listed(here: EnabledService) -> None:
+    assessed(here, by_model(0.3))
+    assert "Who would be alerted on" not in what_if(here)
+    assert not AuditEntry.objects.filter(action="list-alerts").exists()
+
+
+@pytest.mark.parametrize("threshold", ["0", "150", "ten"])
+def test_a_threshold_that_is_none_is_refused(here: EnabledService, threshold: str) -> None:
+    assert "errorlist" in what_if(here, days=30, threshold=threshold)
+
+
+def test_of_nobody_there_is_nothing_to_count(here: EnabledService) -> None:
+    assert "Nobody was assessed" in what_if(here, days=7, threshold=5)
 
 
 def test_a_test_system_that_becomes_a_hospital_starts_silent(ehr: Ehr) -> None:
