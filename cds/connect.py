@@ -6,6 +6,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -29,15 +30,23 @@ logger = logging.getLogger(__name__)
 _LOOK_AGAIN_SECONDS = 60
 
 
-def session_for(ehr: Ehr, *, token: str | None = None, origins: tuple[str, ...] = ()) -> requests.Session:
-    """A session that may reach this EHR and nothing else, signed with `token` if there is one."""
+def session_for(
+    ehr: Ehr, *, token: str | None = None, origins: tuple[str, ...] = (), seconds: float = inf
+) -> requests.Session:
+    """A session that may reach this EHR and nothing else, signed with `token` if there is one.
+
+    `seconds`: for all that is asked through it, where somebody waits.
+    """
     session = OAuth2Session(token={"access_token": token, "token_type": "Bearer"}) if token else requests.Session()
-    return bounded(session, origins=(ehr.fhir_base, *origins), private_network=ehr.private_network)
+    origins = (ehr.fhir_base, *origins)
+    return bounded(session, origins=origins, private_network=ehr.private_network, seconds=seconds)
 
 
-def bearer_client(ehr: Ehr, token: str, *, opens: Callable[[Need], bool] = lambda _: True) -> FhirServer:
+def bearer_client(
+    ehr: Ehr, token: str, *, opens: Callable[[Need], bool] = lambda _: True, seconds: float = inf
+) -> FhirServer:
     """For a hook's transient token and for a clinician's session; the token lives as long as the object."""
-    return client_for(ehr, session_for(ehr, token=token), opens=opens)
+    return client_for(ehr, session_for(ehr, token=token, seconds=seconds), opens=opens)
 
 
 def client_for(ehr: Ehr, session: requests.Session, *, opens: Callable[[Need], bool]) -> FhirServer:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 from functools import partial
 from http.client import HTTPResponse
+from math import inf
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -45,9 +46,14 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
-def bounded(session: requests.Session, *, origins: Iterable[str], private_network: bool) -> requests.Session:
-    """`session` with our limits; proxies and credentials of the environment are ignored."""
-    adapter = BoundedAdapter(origins=origins, private_network=private_network)
+def bounded(
+    session: requests.Session, *, origins: Iterable[str], private_network: bool, seconds: float = inf
+) -> requests.Session:
+    """`session` with our limits; proxies and credentials of the environment are ignored.
+
+    `seconds`, from now, for all of its requests together, where somebody waits for them.
+    """
+    adapter = BoundedAdapter(origins=origins, private_network=private_network, ends=time.monotonic() + seconds)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     session.trust_env = False
@@ -57,15 +63,18 @@ def bounded(session: requests.Session, *, origins: Iterable[str], private_networ
 class BoundedAdapter(HTTPAdapter):
     """Mount it on any requests session, Authlib's included."""
 
-    def __init__(self, *, origins: Iterable[str], private_network: bool) -> None:
+    def __init__(self, *, origins: Iterable[str], private_network: bool, ends: float = inf) -> None:
         super().__init__()
         self.origins = {origin(url) for url in origins}
-        self.private_network = private_network
+        self.private_network, self.ends = private_network, ends
 
     def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
         url = request.url or ""
         self._allow(url)
-        options |= {"stream": True, "timeout": settings.FHIR_TIMEOUT_SECONDS}
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise FhirUnreachable("the time for all requests is used up", url=url)
+        options |= {"stream": True, "timeout": min(left, settings.FHIR_TIMEOUT_SECONDS)}
         try:
             response = super().send(request, **options)
             response._content = _bounded(response)
@@ -79,7 +88,7 @@ class BoundedAdapter(HTTPAdapter):
         """urllib3's pool, whose connections look where they go."""
         pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*names, **options))
         kind = _HttpsConnection if pool.scheme == "https" else _HttpConnection
-        pool.ConnectionCls = partial(kind, private_network=self.private_network)  # type: ignore[assignment]
+        pool.ConnectionCls = partial(kind, private_network=self.private_network, ends=self.ends)  # type: ignore[assignment]
         return pool
 
     def _allow(self, url: str) -> None:
@@ -96,11 +105,12 @@ class BoundedAdapter(HTTPAdapter):
 class _Looking:
     """Makes a urllib3 connection look the name up itself and connect to an address that is allowed."""
 
-    response_class: type[HTTPResponse]
+    response_class: Any
 
-    def __init__(self, *names: Any, private_network: bool, **options: Any) -> None:
+    def __init__(self, *names: Any, private_network: bool, ends: float, **options: Any) -> None:
         super().__init__(*names, **options)
         self.private_network = private_network
+        self.response_class = partial(_TimedResponse, ends=ends)
 
     def _new_conn(self: Any) -> socket.socket:
         problem: Exception | None = None
@@ -147,9 +157,9 @@ def _inner(address: Address) -> Address:
 class _TimedResponse(HTTPResponse):
     """An answer, headers and body, that must be whole within FHIR_ANSWER_SECONDS."""
 
-    def __init__(self, sock: socket.socket, *names: Any, **options: Any) -> None:
+    def __init__(self, sock: socket.socket, *names: Any, ends: float, **options: Any) -> None:
         super().__init__(sock, *names, **options)
-        ends = time.monotonic() + settings.FHIR_ANSWER_SECONDS
+        ends = min(ends, time.monotonic() + settings.FHIR_ANSWER_SECONDS)
         self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, ends=ends))
 
 
@@ -176,11 +186,11 @@ class _Timed(io.RawIOBase):
 
 
 class _HttpConnection(_Looking, HTTPConnection):
-    response_class = _TimedResponse
+    """Over TCP alone, in a private network."""
 
 
 class _HttpsConnection(_Looking, HTTPSConnection):
-    response_class = _TimedResponse
+    """Over TLS."""
 
 
 def _bounded(response: requests.Response) -> bytes:

@@ -185,6 +185,8 @@ PREDICTION_RETENTION_DAYS = int(env.number("PREDICTION_RETENTION_DAYS", 5 * 365)
 # --- Deadlines and limits ----------------------------------------------------------------------------------------
 OPEN_DISCOVERY = env.flag("OPEN_DISCOVERY", default=True)  # may a caller without a JWT see which services there are?
 HOOK_WAIT_SECONDS = env.number("HOOK_WAIT", 0.4)  # CDS Hooks 2.0.1 asks for an answer in about 500 ms
+# For all that a hook fetches: an EHR that is slower than this gets its 412 while its user still waits for the chart.
+HOOK_FETCH_SECONDS = env.number("HOOK_FETCH", 2)
 FHIR_TIMEOUT_SECONDS = env.number("FHIR_TIMEOUT", 5)
 FHIR_ANSWER_SECONDS = env.number("FHIR_ANSWER", 10)  # for the whole of one answer, however steadily it drips
 FHIR_MAX_BYTES = int(env.number("FHIR_MAX_BYTES", 20_000_000))

@@ -97,12 +97,17 @@ class Call(APIView):
         if context.patient.restricted and not self.log.ehr.restricted_in_hooks:
             cards = [restricted()] if shown else []
             return self._leave_alone(hook, service, answer="restricted", cards=cards)
-        wait = settings.HOOK_WAIT_SECONDS if shown else 0
+        wait = self._left() if shown else 0
         assessment = decide(
             service=service, here=here, context=context, wait=wait, asker=hook.hook_instance or str(uuid.uuid4())
         )
         cards = self._keep(hook, assessment, present(assessment, context) if shown else [], here=here)
         return Response(cards_as_json(cards, service=service, ehr=self.log.ehr, assessment=assessment))
+
+    def _left(self) -> float:
+        """Seconds to wait for the answer: what fetching has left of HOOK_WAIT, but enough for a worker at leisure."""
+        used = (timezone.now() - self.log.received_at).total_seconds()
+        return max(settings.HOOK_WAIT_SECONDS - used, settings.HOOK_WAIT_SECONDS / 4)
 
     def _gather(self, service: DecisionService, hook: HookRequest) -> PatientContext:
         ehr = self.log.ehr
@@ -188,4 +193,4 @@ def _client(ehr: Ehr, hook: HookRequest) -> FhirServer | None:
         return None
     if hook.fhir_server.rstrip("/") != ehr.fhir_base.rstrip("/"):
         raise BadInput("fhirServer is not the one that is registered for this EHR")
-    return bearer_client(ehr, token)
+    return bearer_client(ehr, token, seconds=settings.HOOK_FETCH_SECONDS)

@@ -19,6 +19,7 @@ from redis import Redis
 from cds import doorbell
 from cds.append_only import unguard
 from cds.models import Assessment, Ehr
+from cds.tasks import warm_up
 from config.celery import start_embedded_worker, worker_answers
 from config.demo import connect_demo_ehr
 from smartapp.demo_ehr.store import chart_store
@@ -38,6 +39,7 @@ def worker(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
     """A thread on the embedded defaults; a process of its own where there is a Redis."""
     if not os.environ.get("REDIS_URL"):
         with django_db_blocker.unblock():
+            warm_up()  # here and not in the thread: no test's first question waits while XGBoost is imported
             start_embedded_worker()
             yield
         return
@@ -84,7 +86,9 @@ def site(live_server: LiveServer, worker: None, settings: Settings, transactiona
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
     settings.BASE_URL = f"http://localhost:{port}"
     settings.DEMO_EHR_URL = f"http://127.0.0.1:{port}/demo-ehr"
-    settings.HOOK_WAIT_SECONDS = 10  # so that no test depends on how fast this machine is today
+    settings.HOOK_WAIT_SECONDS = settings.HOOK_FETCH_SECONDS = (
+        10  # so that no test depends on how fast this machine is today
+    )
     return str(settings.BASE_URL)
 
 

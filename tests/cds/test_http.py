@@ -266,6 +266,19 @@ def test_a_server_that_drips_is_left(serve: Serve, settings: Settings, after: by
     assert time.monotonic() - started < 5
 
 
+def test_what_has_its_time_used_up_asks_nothing_more(serve: Serve) -> None:
+    """However generous the limits of a single request are."""
+    server = serve(OK)
+    dripping = serve(drip(after=b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"))
+    origins = (server.url, dripping.url)
+    with bounded(requests.Session(), origins=origins, private_network=True, seconds=0.5) as session:
+        with pytest.raises(FhirUnreachable):
+            session.get(dripping.url)
+        with pytest.raises(FhirUnreachable, match="used up"):
+            session.get(server.url)
+    assert server.heard == []
+
+
 def test_a_server_that_says_nothing_is_left(serve: Serve, settings: Settings) -> None:
     settings.FHIR_TIMEOUT_SECONDS = 0.2
 

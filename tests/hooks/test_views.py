@@ -13,6 +13,7 @@ from cds.models import Assessment, AuditEntry, Ehr, EnabledService, Feedback
 from hooks.models import HookCall
 from smartapp.demo_ehr import hooks as emr
 from tests.conftest import finished
+from tests.strangers import Stranger
 
 SERVICE = "diabetes-risk"
 
@@ -115,6 +116,18 @@ def test_without_prefetch_and_without_a_token_the_answer_is_412(hospital: Ehr) -
     assert "patient" in diagnostics(answer)
 
 
+def test_a_fhir_server_that_is_too_slow_for_a_hook_is_a_412(hospital: Ehr, settings: Any) -> None:
+    """A slow EHR must not hold its own user: what it did not say in the hook's time counts as not to be had."""
+    settings.HOOK_FETCH_SECONDS = 0.2
+    body = request_body("ada", prefetch=False)
+    with Stranger.serving() as slow:
+        slow.silent = True
+        Ehr.objects.filter(pk=hospital.pk).update(fhir_base=f"{slow.url}/fhir")
+        answer = post(body | {"fhirServer": f"{slow.url}/fhir"})
+    assert answer.status_code == 412
+    assert HookCall.objects.get().milliseconds < settings.FHIR_TIMEOUT_SECONDS * 1000
+
+
 def test_a_failed_required_prefetch_without_a_token_is_412(hospital: Ehr) -> None:
     body = request_body("ada", authorized=False)
     body["prefetch"]["conditions"] = {
@@ -156,9 +169,11 @@ def test_the_same_facts_are_assessed_once(hospital: Ehr) -> None:
 
 def test_an_assessment_that_is_not_done_in_time_is_pending_and_not_silent(hospital: Ehr, settings: Any) -> None:
     settings.HOOK_WAIT_SECONDS = 0
-    (card,) = cards("ada")
-    assert card["summary"].startswith("Still checking for undiagnosed diabetes")
-    assert finished(Assessment.objects.get()).settled
+    said = [
+        cards(patient)[0]["summary"] for patient in ("ada", "chen", "farah")
+    ]  # a quick worker may be in time for one
+    assert any(summary.startswith("Still checking for undiagnosed diabetes") for summary in said)
+    assert all(finished(assessment).settled for assessment in Assessment.objects.all())
 
 
 def test_a_silent_service_scores_and_shows_nothing(hospital: Ehr) -> None:
