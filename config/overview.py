@@ -23,7 +23,7 @@ from cds.models import (
     WriteBack,
 )
 from hooks.models import HookCall
-from scoring.models import ModelVersion
+from scoring.models import DriftReport, ModelVersion
 
 AIM_MILLISECONDS = 500  # CDS Hooks 2.0.1, "Providing FHIR Resources": an answer in about 500 ms
 # With seven calls a day, a day without any happens by chance less than once in a thousand days (Poisson).
@@ -137,6 +137,11 @@ def waiting() -> list[Waiting]:
     wrong = unread.filter(outcome=Feedback.Outcome.WRONG).exclude(assessment__test=True)
     return [
         *_to_decide(),
+        Waiting(
+            what="Alarms about models",
+            count=DriftReport.objects.filter(waiting=True).count(),
+            url=_list("scoring_driftreport", waiting__exact="1"),
+        ),
         Waiting(
             what="Failed write-backs", count=write_backs.count(), url=_list("cds_writeback", status__exact="failed")
         ),

@@ -14,11 +14,12 @@ ROLES: dict[str, tuple[str, ...]] = {
         *("cds.add_ehr", "cds.change_ehr"),
         *("cds.add_pacs", "cds.change_pacs", "cds.delete_pacs"),
         *("cds.add_enabledservice", "cds.change_enabledservice", "cds.switch_off", "cds.ask_stage"),
-        *("cds.ask_model", "cds.roll_back_model"),
+        *("cds.ask_model", "cds.roll_back_model", "scoring.acknowledge_drift"),
     ),
     "clinical approver": (
         *("cds.change_enabledservice", "cds.switch_off", "cds.ask_stage", "cds.approve_stage"),
         *("cds.ask_model", "cds.approve_model", "cds.roll_back_model", "cds.review_feedback"),
+        "scoring.acknowledge_drift",
     ),
     "auditor": (),
 }

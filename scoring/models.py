@@ -93,6 +93,7 @@ class DriftReport(models.Model):
 
     class Meta:
         indexes = (models.Index(fields=("site", "service_id", "-made_at"), name="newest_drift_reports"),)
+        permissions = (("acknowledge_drift", "Can put the alarms of a drift report aside"),)
 
     def __str__(self) -> str:
         return f"{self.model_name} {self.model_version} on {self.made_at:%Y-%m-%d}"

@@ -166,7 +166,7 @@ def in_words(found: dict[str, Any]) -> list[str]:
     above, below = (_in_100(*found[side]) for side in ("tested_above", "tested_below"))
     said = [
         f"The outcome is known of {found['tested']:,} of {found['scored']:,} people ({known:.0f} %), with "
-        f"{found['events']:,} cases: {above} at or above the threshold, {below} below it.",
+        f"{found['events']:,} cases. Tested were {above} of those at or above the threshold and {below} of those below.",
         "Who was tested was not drawn by lot, so figures of the tested alone mislead.",
     ]
     if found["weighted"]["auroc"] is None:
@@ -181,4 +181,4 @@ def in_words(found: dict[str, Any]) -> list[str]:
 
 
 def _in_100(tested: int, people: int) -> str:
-    return f"{100 * tested / people:.0f} in 100" if people else "nobody was"
+    return f"{100 * tested / people:.0f} in 100" if people else "none"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
+from scoring.drift import ALARM, WATCH
 from scoring.plots import Spec, Theme
 
 
@@ -55,3 +57,77 @@ def _bands(lower_ends: Sequence[float]) -> list[str]:
     """As in "5-10"; the last is open."""
     ends = [f"{100 * end:g}" for end in lower_ends]
     return [*(f"{low}–{high}" for low, high in pairwise(ends)), f"{ends[-1]}+"]
+
+
+def drift(shifts: Sequence[Mapping[str, Any]], *, width: int, theme: Theme) -> Spec:
+    """PSI of each column, the largest first, with the two conventional limits."""
+    rows = [
+        {"feature": shift["feature"], "psi": shift["psi"], "level": shift["level"]}
+        for shift in shifts
+        if shift["psi"] is not None
+    ]
+    limits = [{"at": WATCH, "text": "watch"}, {"at": ALARM, "text": "alarm"}]
+    top = max([ALARM * 1.3, *(row["psi"] for row in rows)])
+    x = {"type": "quantitative", "scale": {"domain": [0, top]}, "axis": {"title": "PSI", "tickCount": 4}}
+    y = {
+        "field": "feature",
+        "type": "nominal",
+        "sort": {"field": "psi", "order": "descending"},
+        "axis": {"title": None, "labelLimit": 140},
+    }
+    bar = {
+        "data": {"values": rows},
+        "mark": {"type": "bar", "height": 12},
+        "encoding": {
+            "x": {"field": "psi", **x},
+            "y": y,
+            "color": {"condition": {"test": "datum.level != ''", "value": theme.lowers}, "value": theme.raises},
+        },
+    }
+    rule = {
+        "data": {"values": limits},
+        "mark": {"type": "rule", "strokeDash": [4, 3], "color": theme.quiet},
+        "encoding": {"x": {"field": "at", **x}},
+    }
+    text = {
+        "data": {"values": limits},
+        "mark": {"type": "text", "align": "left", "dx": 3, "dy": -6, "color": theme.quiet},
+        "encoding": {"x": {"field": "at", **x}, "y": {"value": 0}, "text": {"field": "text"}},
+    }
+    return {
+        "title": {"text": "How far each column has moved", "offset": 18},
+        "width": width,
+        "height": {"step": 20},
+        "layer": [bar, rule, text],
+    }
+
+
+def over_time(periods: Sequence[Mapping[str, Any]], *, width: int, theme: Theme) -> Spec:
+    """Calibration and AUROC of each month in which outcomes are known, with their 95 % intervals."""
+    panels = (
+        ("observed_expected", "Observed/expected (1 is right)", 1.0),
+        ("auroc", "AUROC (0.5 is chance)", 0.5),
+    )
+    return {"vconcat": [_panel(periods, *panel, width=width, theme=theme) for panel in panels], "spacing": 24}
+
+
+def _panel(
+    periods: Sequence[Mapping[str, Any]], name: str, title: str, level: float, *, width: int, theme: Theme
+) -> Spec:
+    rows = [{"period": one["period"], **one[name]} for one in periods if one[name]]
+    x = {"field": "period", "type": "ordinal", "axis": {"title": None, "labelAngle": -40}}
+    y = {"type": "quantitative", "scale": {"zero": False}, "axis": {"title": None, "tickCount": 4}}
+    whisker = {
+        "mark": {"type": "rule", "color": theme.raises, "strokeWidth": 2},
+        "encoding": {"x": x, "y": {"field": "low", **y}, "y2": {"field": "high"}},
+    }
+    point = {
+        "mark": {"type": "point", "filled": True, "size": 60, "color": theme.raises, "opacity": 1},
+        "encoding": {"x": x, "y": {"field": "value", **y}},
+    }
+    right = {
+        "data": {"values": [{"level": level}]},
+        "mark": {"type": "rule", "strokeDash": [4, 3], "color": theme.lowers},
+        "encoding": {"y": {"field": "level", **y}},
+    }
+    return {"title": title, "width": width, "height": 130, "data": {"values": rows}, "layer": [right, whisker, point]}

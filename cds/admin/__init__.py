@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cds.admin import ehr, feedback, happened, shelf, stages, whose
+from cds.admin import ehr, feedback, happened, shelf, stages, watch, whose
 
-__all__ = ["ehr", "feedback", "happened", "shelf", "stages", "whose"]
+__all__ = ["ehr", "feedback", "happened", "shelf", "stages", "watch", "whose"]
