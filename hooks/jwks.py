@@ -21,7 +21,7 @@ _MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 
 def key_for(ehr: Ehr, *, kid: str, key_type: str) -> Key:
     """The one published key of this kid and type, else Refused."""
-    for read in (_kept, _read_again):
+    for read in (_at_hand, _kept, _read_again):
         found = [key for key in read(ehr) if key.kid == kid and key.key_type == key_type]
         if len(found) == 1:
             return found[0]
@@ -36,9 +36,18 @@ def seconds_to_keep(cache_control: str) -> int:
     return min(max(int(said[1]), SHORTEST_SECONDS), LONGEST_SECONDS) if said else USUAL_SECONDS
 
 
+def _at_hand(ehr: Ehr) -> tuple[Key, ...]:
+    """What this process has read or seen lately, so that most calls ask nobody."""
+    text = memory.recall_here(_place(ehr))
+    return read_keys(str(text).encode()) if text else ()
+
+
 def _kept(ehr: Ehr) -> tuple[Key, ...]:
     text = memory.recall(_place(ehr))
-    return read_keys(str(text).encode()) if text else _read(ehr)
+    if not text:
+        return _read(ehr)
+    memory.keep_here(_place(ehr), text, seconds=SHORTEST_SECONDS)
+    return read_keys(str(text).encode())
 
 
 def _read_again(ehr: Ehr) -> tuple[Key, ...]:

@@ -24,12 +24,22 @@ def recall(place: str) -> str | int | None:
         found: str | int | None = cache.get(place)
     except RedisError as error:
         _say(error)
-        found = caches["process"].get(place)
+        found = recall_here(place)
     return found
 
 
-def keep(place: str, value: str | int, *, seconds: int) -> None:
+def recall_here(place: str) -> str | int | None:
+    """What this process has in mind of it."""
+    found: str | int | None = caches["process"].get(place)
+    return found
+
+
+def keep_here(place: str, value: str | int, *, seconds: int) -> None:
     caches["process"].set(place, value, seconds)
+
+
+def keep(place: str, value: str | int, *, seconds: int) -> None:
+    keep_here(place, value, seconds=seconds)
     try:
         cache.set(place, value, seconds)
     except RedisError as error:
