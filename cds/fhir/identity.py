@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
+from cds.codes import Code, code_of
 from cds.errors import FhirInvalid, MergedPatient
 from cds.fhir.shapes import Concept, Meta, PatientLink, Shape, labelled, replaced
 from cds.identity import PatientIdentity
 from cds.labels import RESTRICTED
 
-_RECORD_NUMBER = ("http://terminology.hl7.org/CodeSystem/v2-0203", "MR")
+_RECORD_NUMBER = Code("http://terminology.hl7.org/CodeSystem/v2-0203", "MR")
 _BEST_NAME_FIRST = ("official", "usual", None)
 
 
@@ -86,7 +87,7 @@ def _record_number(identifiers: list[_Identifier], mrn_system: str) -> _Identifi
 
 def _is_record_number(identifier: _Identifier) -> bool:
     coding = identifier.type.coding if identifier.type else None
-    return any((one.system, one.code) == _RECORD_NUMBER for one in coding or ())
+    return any(code_of(one.system or "", one.code or "") == _RECORD_NUMBER for one in coding or ())
 
 
 def _full_date(text: str | None) -> date | None:

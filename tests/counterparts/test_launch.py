@@ -15,9 +15,14 @@ import requests
 from django.test import Client
 from joserfc import jwt
 
+from cds.connect import bearer_client
+from cds.fallbacks import as_diagnostic_report, as_document
+from cds.fhir.transaction import WITH_CARD, references, transaction
 from cds.keys import signing_key
 from cds.models import Ehr
+from cds.records import Charted
 from smartapp.models import SmartSession
+from tests.cds.saved import ALGORITHM, AT, OBSERVATION, REPORT
 from tests.counterparts.hospital import PICKED, SECONDS, Hospital
 
 
@@ -193,6 +198,27 @@ def test_closing_gives_the_token_back(browser: Browser, counterparts: Hospital) 
     assert not counterparts.takes(token)
 
 
+def test_the_fallbacks_enter_the_strangers_chart_too(elsewhere: Ehr, counterparts: Hospital) -> None:
+    kinds = ("DiagnosticReport", "DocumentReference", "Observation", "Device", "Provenance")
+    client = bearer_client(elsewhere, counterparts.token(" ".join(f"patient/{kind}.c" for kind in kinds)))
+    key = f"{uuid.uuid4()}"
+    observation = msgspec.structs.replace(OBSERVATION, identifier=f"{key}-observation", derived_from=())
+    report = msgspec.structs.replace(REPORT, assessment_id=key)
+    records: list[Charted] = [
+        observation,
+        as_diagnostic_report(report, observation),
+        as_document(report, observation),
+    ]
+    sent = transaction(records, fhir_user="Practitioner/dr-okafor", confirmed_at=AT, beside=WITH_CARD)
+    made = references(client.post_json("", sent).content, sent=sent)
+    assert [reference.partition("/")[0] for reference in made] == [
+        *("Observation", "DiagnosticReport", "DocumentReference"),
+        *("Device", "DocumentReference", "Provenance"),
+    ]
+    (found,) = [one for one in counterparts.read("DiagnosticReport") if one["identifier"][0]["value"].startswith(key)]
+    assert found["result"] == [{"reference": made[0]}]
+
+
 def test_saving_twice_writes_one_risk_assessment_into_the_strangers_chart(
     browser: Browser, counterparts: Hospital
 ) -> None:
@@ -206,8 +232,9 @@ def test_saving_twice_writes_one_risk_assessment_into_the_strangers_chart(
         assert saved.status_code == 303, saved.content.decode()
     (assessment,) = counterparts.read("RiskAssessment?subject=Patient/ada")
     assert assessment["subject"]["reference"] == "Patient/ada"
-    (device,) = counterparts.read("Device")
+    devices = counterparts.read("Device")
+    (device,) = [one for one in devices if one["version"][0]["value"] != ALGORITHM.version]  # another test's
     assert assessment["performer"]["reference"] == f"Device/{device['id']}"
     assert counterparts.read("Provenance")
-    (card,) = counterparts.read("DocumentReference")
-    assert device["extension"][-1]["valueReference"] == {"reference": f"DocumentReference/{card['id']}"}
+    cards = [f"DocumentReference/{one['id']}" for one in counterparts.read("DocumentReference")]
+    assert device["extension"][-1]["valueReference"]["reference"] in cards

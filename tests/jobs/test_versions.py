@@ -99,6 +99,12 @@ def test_the_same_facts_are_read_in_every_version(ehr: Ehr, server: FhirServer) 
     assert [order.status for order in expected.orders] == ["on-hold"]
 
 
+def test_the_record_number_is_known_by_its_type_in_every_version(ehr: Ehr, server: FhirServer) -> None:
+    """Without an mrn_system on the row; STU3 names the system of the type otherwise."""
+    patient = identity(bearer_client(ehr, "token").request_json("Patient/ada"), mrn_system="")
+    assert (patient.mrn, patient.family) == ("NG-100461", "Lindqvist")
+
+
 def test_the_version_is_found_out_once_and_kept(ehr: Ehr, server: FhirServer) -> None:
     gathered(ehr)
     assert Ehr.objects.get(pk=ehr.pk).fhir_version == server.version
