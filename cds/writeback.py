@@ -16,13 +16,11 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from cds import audit, registry
-from cds.connect import archive_of
-from cds.dicom.deliver import deliver
-from cds.dicom.report import structured_report
 from cds.errors import BadInput, CdsError, FhirError, FhirRefused, FhirUnreachable
 from cds.fhir.client import FhirServer
 from cds.fhir.elements import Resource
 from cds.fhir.transaction import BESIDE, WITH_CARD, essential, found_any, identifying_searches, references, transaction
+from cds.filing import file_report
 from cds.identity import PatientIdentity
 from cds.models import Assessment, EnabledService, WriteBack
 from cds.records import Charted, ObservationRecord, ReportRecord
@@ -190,8 +188,7 @@ def _into_archive(
 ) -> list[str]:
     if patient is None or measured is None:
         raise BadInput("a report needs the patient's identity and a value")
-    made = structured_report(report, measured=measured, patient=patient)
-    return list(deliver([made], to=archive_of(row.assessment.ehr)).uids)
+    return list(file_report(report, measured=measured, patient=patient, ehr=row.assessment.ehr).uids)
 
 
 # --- What went wrong, for the clinician --------------------------------------------------------------------------

@@ -107,17 +107,20 @@ class MainJob:
         percent = entries[0]["prediction"][0]["probabilityDecimal"]
         return f"RiskAssessment/{entries[0]['id']}: {percent} %"
 
-    def structured_report(self) -> str:
+    def archive(self) -> str:
+        """The newest study in the folder: the structured report and its PDF, each as it says of itself."""
         files = sorted(Path(settings.DICOM_FOLDER).rglob("*.dcm"), key=lambda file: file.stat().st_mtime)
-        if not files:
-            raise StepFailed("no DICOM SR was written")
-        report = pydicom.dcmread(files[-1])
-        return (
-            f"{report.Modality}, {report.CompletionFlag}, {report.VerificationFlag}, {files[-1].stat().st_size} bytes"
+        found = {file: pydicom.dcmread(file) for file in files[-2:]}
+        if {one.Modality for one in found.values()} != {"SR", "DOC"}:
+            raise StepFailed("the folder has no structured report with its PDF")
+        if len({one.StudyInstanceUID for one in found.values()}) != 1:
+            raise StepFailed("the structured report and the PDF stand in two studies")
+        return "; ".join(
+            f"{one.Modality}, {one.VerificationFlag}, {file.stat().st_size} bytes" for file, one in found.items()
         )
 
 
-STEPS = ("discovery", "hook", "launch", "see_why", "save", "read_back", "structured_report")
+STEPS = ("discovery", "hook", "launch", "see_why", "save", "read_back", "archive")
 
 
 def play(say: Callable[[str], None]) -> str:

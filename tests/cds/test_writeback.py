@@ -149,7 +149,7 @@ def test_pressing_twice_writes_once(hospital: Ehr, archive: Path) -> None:
     assessment = assessed(hospital)
     first, second = press(assessment), press(assessment)
     assert counts() == ONCE
-    assert len(list(archive.iterdir())) == 1
+    assert len(list(archive.iterdir())) == 2  # the structured report and its PDF
     assert [row.resources for row in first.values()] == [row.resources for row in second.values()]
     assert {row.tries for row in second.values()} == {1}
 
@@ -172,7 +172,7 @@ def test_pressing_at_the_same_moment_writes_once(hospital: Ehr, archive: Path) -
     for thread in threads:
         thread.join()
     assert counts() == ONCE
-    assert len(list(archive.iterdir())) == 1
+    assert len(list(archive.iterdir())) == 2  # the structured report and its PDF
     assert len(seen) == 8
     assert set(WriteBack.objects.values_list("status", "tries")) == {(Status.SENT, 1)}
 

@@ -1,0 +1,57 @@
+"""A report and its PDF twin reach a real archive together, and a verified one comes beside the first."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pydicom
+import pytest
+from pytest_django import Settings
+
+from cds.errors import BadInput
+from cds.filing import file_report, instances
+from cds.identity import PatientIdentity
+from cds.models import Ehr
+from cds.records import Verification
+from tests.cds.saved import ADA, AT, OBSERVATION, REPORT
+
+VERIFIED = Verification(name="Dr. Chika Okafor", organization="Demo hospital", at=AT + timedelta(hours=1))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, settings: Settings) -> Path:
+    settings.DICOM_FOLDER = tmp_path / "archive"
+    return tmp_path / "archive"
+
+
+def test_both_are_filed_in_one_study_and_filing_again_adds_nothing(ehr: Ehr, folder: Path) -> None:
+    first = file_report(REPORT, measured=OBSERVATION, patient=ADA, ehr=ehr)
+    assert file_report(REPORT, measured=OBSERVATION, patient=ADA, ehr=ehr) == first
+    found = [pydicom.dcmread(path) for path in folder.iterdir()]
+    assert sorted(one.Modality for one in found) == ["DOC", "SR"]
+    assert len({one.StudyInstanceUID for one in found}) == 1
+
+
+def test_a_verified_report_comes_beside_the_first_and_changes_nothing_of_it(ehr: Ehr, folder: Path) -> None:
+    first = file_report(REPORT, measured=OBSERVATION, patient=ADA, ehr=ehr)
+    before = {uid: (folder / f"{uid}.dcm").read_bytes() for uid in first.uids}
+    second = file_report(REPORT, measured=OBSERVATION, patient=ADA, ehr=ehr, verified=VERIFIED)
+    assert set(first.uids).isdisjoint(second.uids)
+    assert {uid: (folder / f"{uid}.dcm").read_bytes() for uid in first.uids} == before
+    flags = [pydicom.dcmread(folder / f"{uid}.dcm").VerificationFlag for uid in second.uids]
+    assert flags == ["VERIFIED", "VERIFIED"]
+
+
+def test_the_twin_of_a_test_system_is_another_page_than_that_of_production(ehr: Ehr) -> None:
+    test = instances(REPORT, measured=OBSERVATION, patient=ADA, ehr=ehr)
+    ehr.environment = Ehr.Environment.PRODUCTION
+    real = instances(REPORT, measured=OBSERVATION, patient=ADA, ehr=ehr)
+    assert test[0] == real[0]
+    assert test[1].EncapsulatedDocument != real[1].EncapsulatedDocument
+
+
+def test_without_a_record_number_nothing_is_filed(ehr: Ehr, folder: Path) -> None:
+    with pytest.raises(BadInput, match="no single record number"):
+        file_report(REPORT, measured=OBSERVATION, patient=PatientIdentity(id="ada"), ehr=ehr)
+    assert not folder.exists()
