@@ -15,6 +15,7 @@ from cds.dicom.status import SUCCESS, Status, status
 from cds.errors import ArchiveError, ArchiveInvalid, ArchiveRefused, ArchiveUnreachable, FhirError, FhirUnreachable
 
 _ACCEPT = "application/dicom+json, application/dicom+xml;q=0.5"
+_SEQUENCES = ("ReferencedSOPSequence", "FailedSOPSequence", "OtherFailuresSequence")  # PS3.18, I.2
 _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 _NO_ENTRY = {401, 403}
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ParseError)
@@ -23,7 +24,7 @@ _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ParseError)
 def store(instances: Sequence[FileDataset], archive: DicomWeb) -> list[Status]:
     """One request for all."""
     said = _post(instances, archive)
-    if "ReferencedSOPSequence" not in said and "FailedSOPSequence" not in said:
+    if not any(name in said for name in _SEQUENCES):
         raise ArchiveInvalid("the archive's answer does not say what it stored")
     kept = {
         str(item.get("ReferencedSOPInstanceUID")): item.get("WarningReason") or SUCCESS
@@ -34,7 +35,9 @@ def store(instances: Sequence[FileDataset], archive: DicomWeb) -> list[Status]:
         for item in _items(said, "FailedSOPSequence")
     }
     codes = kept | refused
-    return [status(instance, codes.get(str(instance.SOPInstanceUID))) for instance in instances]
+    nameless = [item.get("FailureReason") for item in _items(said, "OtherFailuresSequence")]
+    other = nameless[0] if nameless else None  # of an instance that the archive could not even name
+    return [status(instance, codes.get(str(instance.SOPInstanceUID), other)) for instance in instances]
 
 
 def client(archive: DicomWeb) -> DICOMwebClient:

@@ -16,7 +16,8 @@ from pydicom.errors import InvalidDicomError
 
 from smartapp.demo_ehr import addresses
 
-CANNOT_UNDERSTAND = 0xC000  # PS3.18, "Store Instances Response Failure Reason Values"
+CANNOT_UNDERSTAND, NOT_ITS_CLASS = 0xC000, 0xA900  # PS3.18, I.2.2, "Failure Reason"
+_NEEDED = ("StudyInstanceUID", "SeriesInstanceUID", "Modality")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,15 @@ class Instance:
     @property
     def url(self) -> str:
         return addresses.hospital(f"/dicomweb/studies/{self.study}/series/{self.series}/instances/{self.uid}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """What was not stored and why; without UIDs where it cannot even be said which instance it is."""
+
+    reason: int
+    sop_class: str = ""
+    uid: str = ""
 
 
 class Archive:
@@ -58,14 +68,22 @@ def archive() -> Archive:
     return Archive()
 
 
-def read_instance(content: bytes) -> Instance:
-    """The UIDs of a DICOM file; InvalidDicomError or AttributeError if they cannot be read."""
-    dataset = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True)
+def read_instance(content: bytes) -> Instance | Failed:
+    """A DICOM file as far as an archive files it, or what keeps it out."""
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True)
+    except InvalidDicomError:
+        return Failed(reason=CANNOT_UNDERSTAND)
+    sop_class, uid = str(dataset.get("SOPClassUID", "")), str(dataset.get("SOPInstanceUID", ""))
+    if not (sop_class and uid):
+        return Failed(reason=CANNOT_UNDERSTAND)
+    if not all(dataset.get(name) for name in _NEEDED):
+        return Failed(reason=NOT_ITS_CLASS, sop_class=sop_class, uid=uid)
     return Instance(
         study=str(dataset.StudyInstanceUID),
         series=str(dataset.SeriesInstanceUID),
-        sop_class=str(dataset.SOPClassUID),
-        uid=str(dataset.SOPInstanceUID),
+        sop_class=sop_class,
+        uid=uid,
         modality=str(dataset.Modality),
         content=content,
     )
@@ -84,26 +102,28 @@ def studies(request: HttpRequest) -> HttpResponse:
     parameters = request.content_params or {}
     if request.content_type != "multipart/related" or not parameters.get("boundary"):
         return HttpResponse('send multipart/related; type="application/dicom"', status=415, content_type="text/plain")
-    stored, failed = [], 0
-    for part in parts_of(request.body, parameters["boundary"].strip('"')):
-        try:
-            stored.append(read_instance(part))
-        except (InvalidDicomError, AttributeError):
-            failed += 1
+    found = [read_instance(part) for part in parts_of(request.body, parameters["boundary"].strip('"'))]
+    stored = [one for one in found if isinstance(one, Instance)]
+    failed = [one for one in found if isinstance(one, Failed)]
     for instance in stored:
         archive().keep(instance)
     status = 200 if stored and not failed else 202 if stored else 409
-    return JsonResponse(store_response(stored, failed=failed), status=status, content_type="application/dicom+json")
+    return JsonResponse(store_response(stored, failed), status=status, content_type="application/dicom+json")
 
 
-def store_response(stored: list[Instance], *, failed: int) -> dict[str, Any]:
-    """ReferencedSOPSequence and FailedSOPSequence, each only where it has items."""
-    response: dict[str, Any] = {}
-    if stored:
-        response["00081199"] = {"vr": "SQ", "Value": [referenced(instance) for instance in stored]}
-    if failed:
-        response["00081198"] = {"vr": "SQ", "Value": [{"00081197": value("US", CANNOT_UNDERSTAND)}] * failed}
-    return response
+def store_response(stored: list[Instance], failed: list[Failed]) -> dict[str, Any]:
+    """PS3.18, I.2: stored, failed, and failures that belong to no instance; each sequence only where it has items."""
+    sequences = {
+        "00081199": [referenced(instance) for instance in stored],
+        "00081198": [failure(one) for one in failed if one.uid],
+        "0008119A": [failure(one) for one in failed if not one.uid],
+    }
+    return {tag: {"vr": "SQ", "Value": items} for tag, items in sequences.items() if items}
+
+
+def failure(one: Failed) -> dict[str, Any]:
+    named = {"00081150": value("UI", one.sop_class), "00081155": value("UI", one.uid)} if one.uid else {}
+    return {**named, "00081197": value("US", one.reason)}
 
 
 def referenced(instance: Instance) -> dict[str, Any]:

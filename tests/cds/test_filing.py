@@ -12,8 +12,9 @@ from pytest_django import Settings
 from cds.errors import BadInput
 from cds.filing import file_report, instances
 from cds.identity import PatientIdentity
-from cds.models import Ehr
+from cds.models import Ehr, Pacs
 from cds.records import Verification
+from smartapp.demo_ehr import stow
 from tests.cds.saved import ADA, AT, OBSERVATION, REPORT
 
 VERIFIED = Verification(name="Dr. Chika Okafor", organization="Demo hospital", at=AT + timedelta(hours=1))
@@ -55,3 +56,13 @@ def test_without_a_record_number_nothing_is_filed(ehr: Ehr, folder: Path) -> Non
     with pytest.raises(BadInput, match="no single record number"):
         file_report(REPORT, measured=OBSERVATION, patient=PatientIdentity(id="ada"), ehr=ehr)
     assert not folder.exists()
+
+
+def test_the_demo_hospitals_archive_takes_both_by_stow(hospital: Ehr) -> None:
+    base = hospital.fhir_base.removesuffix("/fhir") + "/dicomweb"
+    Pacs.objects.create(ehr=hospital, kind=Pacs.Kind.DICOMWEB, url=base, private_network=True)
+    stow.archive().reset()
+    filed = file_report(REPORT, measured=OBSERVATION, patient=ADA, ehr=hospital)
+    assert {one.uid for one in stow.archive().all()} == set(filed.uids)
+    assert filed.remarks == ()
+    stow.archive().reset()

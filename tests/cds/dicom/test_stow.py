@@ -109,6 +109,15 @@ def test_an_instance_that_is_not_mentioned_is_not_stored(archive: WebArchive) ->
     assert caught.value.retry
 
 
+def test_a_failure_without_a_name_is_that_of_the_instance_which_is_not_mentioned(archive: WebArchive) -> None:
+    nameless = {"0008119A": {"vr": "SQ", "Value": [{"00081197": {"vr": "US", "Value": [0xC000]}}]}}
+    stored = {"00081199": {"vr": "SQ", "Value": [item(FIRST)]}}
+    archive.status, archive.body = 202, json.dumps(stored | nameless).encode()
+    with pytest.raises(ArchiveRefused, match=r"took 1 of 2.*\(C000\)") as caught:
+        send(archive)
+    assert not caught.value.retry
+
+
 def test_an_instance_that_is_there_already_is_there(archive: WebArchive) -> None:
     answer(archive, 409, failed=[item(FIRST, FailureReason=0x0111)])
     assert send(archive, FIRST).remarks == ("the structured report: it was there already (0111)",)

@@ -20,12 +20,14 @@ def empty_archive() -> Iterator[None]:
     archive().reset()
 
 
-def a_report() -> tuple[str, bytes]:
+def a_report(**changed: str) -> tuple[str, bytes]:
     dataset = Dataset()
     dataset.SOPClassUID, dataset.SOPInstanceUID = ComprehensiveSRStorage, generate_uid()
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
     dataset.Modality = "SR"
     dataset.TextValue = "a line\r\nand \r another"  # what a line-wise reader would break
+    for name, content in changed.items():
+        setattr(dataset, name, content)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     target = io.BytesIO()
@@ -60,7 +62,17 @@ def test_a_stored_report_comes_back_byte_for_byte() -> None:
 def test_one_bad_part_among_good_ones_is_reported() -> None:
     answer = store(a_report()[1], b"not dicom")
     assert answer.status_code == 202
-    assert len(answer.json()["00081198"]["Value"]) == 1
+    assert answer.json()["0008119A"]["Value"] == [{"00081197": {"vr": "US", "Value": [0xC000]}}]
+    assert "00081198" not in answer.json()
+
+
+def test_an_instance_that_belongs_to_no_study_is_named_among_the_failed() -> None:
+    uid, content = a_report(StudyInstanceUID="")
+    answer = store(a_report()[1], content)
+    (failed,) = answer.json()["00081198"]["Value"]
+    assert answer.status_code == 202
+    assert (failed["00081155"]["Value"], failed["00081197"]["Value"]) == ([uid], [0xA900])
+    assert len(Client().get("/demo-ehr/dicomweb/instances").json()) == 1
 
 
 def test_nothing_readable_is_a_conflict() -> None:
