@@ -5,7 +5,7 @@ CdsError
 ├── Refused             401  the caller is not who may ask
 ├── UnknownService      404
 ├── MergedPatient       409  this record counts no more: the patient has another one
-├── Gone                410  it was deleted after its retention time
+├── Gone                410  it was deleted: here after its retention time, or there
 ├── MissingData         412  required data could not be had (CDS Hooks 2.0.1, "Prefetch Template")
 │   └── ProtectedData        part of it carries a security label that keeps it out
 ├── TooLarge            413
@@ -23,9 +23,13 @@ from __future__ import annotations
 
 
 class CdsError(Exception):
-    """Base of the tree. `retry`: would the same call work later? `status`: what an HTTP door answers."""
+    """Base of the tree. `status`: what an HTTP door answers.
+
+    `retry`: would the same call work later? `retry_after`: in how many seconds, where the other side said so.
+    """
 
     retry = False
+    retry_after: float | None = None
     status = 500
 
 
@@ -79,14 +83,18 @@ class MergedPatient(CdsError):
 
 
 class FhirError(CdsError):
-    """Carries where it happened (no query string: it may name a patient) and the HTTP status, if there was one."""
+    """Carries where it happened (no query string: it may name a patient) and the HTTP status, if there was one.
+
+    `issue`: the code that the server gave as its reason, never its text, which may speak of the patient.
+    """
 
     status = 502
 
-    def __init__(self, message: str, *, url: str = "", http_status: int | None = None) -> None:
+    def __init__(self, message: str, *, url: str = "", http_status: int | None = None, issue: str = "") -> None:
         super().__init__(message)
         self.url = url.partition("?")[0]
         self.http_status = http_status
+        self.issue = issue
 
 
 class FhirUnreachable(FhirError):

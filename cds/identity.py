@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
 from msgspec import Struct
 
 
@@ -28,3 +29,7 @@ class PatientIdentity(Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """As a person says it."""
         return " ".join(part for part in (self.given, self.middle, self.family) if part)
+
+    def as_seen(self) -> str:
+        """Everything that a banner shows, to notice a change between looking and saving."""
+        return msgspec.json.encode(self, order="deterministic").decode()

@@ -17,6 +17,7 @@ from msgspec import Struct
 from cds.connect import archive_of, session_for
 from cds.dicom import reach
 from cds.errors import BadInput, CdsError, FhirError, FhirUnreachable
+from cds.fhir.capability import Capability
 from cds.fhir.versions import R4, Dialect, dialect_in, spoken
 from cds.http import allowed_addresses, origin
 from cds.models import ConnectionTest, Ehr
@@ -27,47 +28,6 @@ from cds.system import system_client
 _KEPT = timedelta(days=30)
 _KEY_TYPE = {"ES": "EC", "RS": "RSA"}
 T = TypeVar("T")
-
-
-# --- What an EHR says of itself ----------------------------------------------------------------------------------
-class Interaction(Struct):
-    code: str = ""
-
-
-class ResourceEntry(Struct, rename="camel"):
-    type: str = ""
-    interaction: list[Interaction] = []
-    conditional_create: bool = False
-
-
-class Rest(Struct):
-    resource: list[ResourceEntry] = []
-    interaction: list[Interaction] = []
-
-
-class Software(Struct):
-    name: str = ""
-    version: str = ""
-
-
-class Capability(Struct, rename="camel"):
-    """CapabilityStatement, as far as it matters here."""
-
-    resource_type: str
-    fhir_version: str = ""
-    software: Software | None = None
-    rest: list[Rest] = []
-
-    def can(self, resource: str, interaction: str) -> bool:
-        return any(
-            interaction in {one.code for one in entry.interaction}
-            for rest in self.rest
-            for entry in rest.resource
-            if entry.type == resource
-        )
-
-    def batches(self) -> bool:
-        return any(one.code in {"batch", "transaction"} for rest in self.rest for one in rest.interaction)
 
 
 # --- The steps ---------------------------------------------------------------------------------------------------

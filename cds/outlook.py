@@ -5,9 +5,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 from cds import registry
+from cds.fhir.capability import Capability
 from cds.fhir.versions import Version, spoken
 from cds.models import Ehr
-from cds.onboarding import Capability, Survey
+from cds.onboarding import Survey
 from cds.smart_configuration import SmartConfiguration
 
 # What "Save to chart" creates; the first is the record that matters, the last the order that a card may suggest.

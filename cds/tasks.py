@@ -10,7 +10,7 @@ from celery.signals import heartbeat_sent, worker_init
 from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
-from cds import chain, doorbell, outcomes, retention, review, watch
+from cds import chain, doorbell, outcomes, retention, review, watch, writeback
 from cds.models import Ehr
 from cds.onboarding import try_connection
 from cds.registry import all_services
@@ -50,6 +50,19 @@ def pick_up_lost() -> None:
     """Queue again what a lost message or a killed worker left behind; expire what is too old to be news."""
     for assessment_id in verb.lost()[:: verb.AT_ONCE]:
         assess.delay(assessment_id)
+
+
+@shared_task
+def send_write_backs() -> None:
+    """One message for each write-back that is due, so that a slow EHR keeps no other waiting."""
+    for row_id in writeback.due():
+        send_write_back.delay(row_id)
+
+
+@shared_task
+def send_write_back(row_id: int) -> None:
+    """One try; when the next one comes stands in the row."""
+    writeback.resume(row_id)
 
 
 @shared_task

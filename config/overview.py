@@ -126,7 +126,7 @@ def _quantile(calls: QuerySet[HookCall], fraction: float) -> float | None:
 
 def waiting() -> list[Waiting]:
     """Links lead to the filtered list."""
-    write_backs = WriteBack.objects.filter(status=WriteBack.Status.FAILED, assessment__test=False)
+    write_backs = WriteBack.objects.filter(assessment__test=False)
     failed = Assessment.objects.filter(
         status__in=[Assessment.Status.FAILED, Assessment.Status.EXPIRED],
         test=False,
@@ -142,8 +142,13 @@ def waiting() -> list[Waiting]:
             count=DriftReport.objects.filter(waiting=True).count(),
             url=_list("scoring_driftreport", waiting__exact="1"),
         ),
-        Waiting(
-            what="Failed write-backs", count=write_backs.count(), url=_list("cds_writeback", status__exact="failed")
+        *(
+            Waiting(
+                what=what,
+                count=write_backs.filter(status=status).count(),
+                url=_list("cds_writeback", status__exact=status),
+            )
+            for what, status in _WRITE_BACKS.items()
         ),
         Waiting(
             what="Assessments that failed or expired this week",
@@ -183,6 +188,12 @@ def _to_decide() -> list[Waiting]:
             url=_list("scoring_modelversion", status__exact="draft"),
         ),
     ]
+
+
+_WRITE_BACKS = {
+    "Failed write-backs": WriteBack.Status.FAILED,
+    "Write-backs that wait for a clinician to press again": WriteBack.Status.WAITING,
+}
 
 
 def _list(model: str, **filters: str) -> str:

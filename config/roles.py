@@ -13,12 +13,14 @@ ROLES: dict[str, tuple[str, ...]] = {
     "integrator": (
         *("cds.add_ehr", "cds.change_ehr"),
         *("cds.add_pacs", "cds.change_pacs", "cds.delete_pacs"),
+        *("cds.resend_writeback", "cds.delete_knownlimit"),
         *("cds.add_enabledservice", "cds.change_enabledservice", "cds.switch_off", "cds.ask_stage"),
         *("cds.ask_model", "cds.roll_back_model", "scoring.acknowledge_drift"),
     ),
     "clinical approver": (
         *("cds.change_enabledservice", "cds.switch_off", "cds.ask_stage", "cds.approve_stage"),
         *("cds.ask_model", "cds.approve_model", "cds.roll_back_model", "cds.review_feedback"),
+        *("cds.resend_writeback", "cds.retract_writeback"),
         "scoring.acknowledge_drift",
     ),
     "auditor": (),

@@ -155,10 +155,12 @@ CELERY_TASK_ROUTES = {
     "cds.tasks.collect_outcomes": {"queue": "batch"},
     "cds.tasks.prepare_reviews": {"queue": "batch"},
     "cds.tasks.watch_models": {"queue": "batch"},
+    "cds.tasks.send_write_back*": {"queue": "batch"},
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "pick-up-lost-assessments": {"task": "cds.tasks.pick_up_lost", "schedule": 15.0},
+    "send-write-backs": {"task": "cds.tasks.send_write_backs", "schedule": 15.0},
     "reach-ehrs": {"task": "cds.tasks.reach_ehrs", "schedule": 300.0},
     "seal-audit": {"task": "cds.tasks.seal_audit", "schedule": 60.0},
     "collect-outcomes": {"task": "cds.tasks.collect_outcomes", "schedule": crontab(minute=40)},

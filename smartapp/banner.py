@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from cds.connect import bearer_client
-from cds.errors import FhirError, FhirInvalid, FhirRefused
+from cds.errors import FhirError, FhirRefused
 from cds.fhir.client import FhirServer
 from cds.fhir.identity import identity
 from cds.identity import PatientIdentity
@@ -34,11 +34,7 @@ def read_patient(session: SmartSession) -> PatientIdentity:
     """The patient of this session's token, and of no other source; the token is renewed once if it has run out."""
     grant = session.grant
     url = f"Patient/{grant.patient_id}"
-    try:
-        found = _read(url, session)
-    except msgspec.DecodeError as error:
-        raise FhirInvalid("the answer to a read of the Patient is not JSON", url=session.ehr.fhir_base) from error
-    patient = identity(found, mrn_system=session.ehr.mrn_system)
+    patient = identity(_read(url, session), mrn_system=session.ehr.mrn_system)
     if patient.id != grant.patient_id:
         raise Stopped(Reason.NO_PATIENT, ehr=session.ehr)
     return patient
@@ -52,11 +48,6 @@ def _read(url: str, session: SmartSession) -> Any:
             raise
     renew_token(session)
     return bearer_client(session.ehr, session.grant.token).request_json(url)
-
-
-def as_seen(patient: PatientIdentity) -> str:
-    """Everything that the banner shows, to notice a change between looking and saving."""
-    return msgspec.json.encode(patient, order="deterministic").decode()
 
 
 def age(patient: PatientIdentity, session: SmartSession) -> int | None:

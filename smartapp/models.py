@@ -41,8 +41,9 @@ class Grant(Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return "Grant(...)"
 
-    def may_create(self, resource: str) -> bool:
-        return scopes.allow(self.scopes, resource, "c", levels=_LEVELS)
+    def may(self, resource: str, letter: str) -> bool:
+        """`letter`: one of `cruds`."""
+        return scopes.allow(self.scopes, resource, letter, levels=_LEVELS)
 
     def opens(self, need: Need) -> bool:
         """By what was granted, not by what was asked."""

@@ -179,7 +179,8 @@ class Section:
 
     @property
     def saved(self) -> bool:
-        return bool(self.kept) and all(one.status == WriteBack.Status.SENT for one in self.kept)
+        """Is there nothing that another press would do?"""
+        return bool(self.kept) and all(one.aim != WriteBack.Aim.WRITE or one.written for one in self.kept)
 
     @property
     def records(self) -> list[Any]:
@@ -200,7 +201,7 @@ class Section:
             return "There is no estimate to save."
         if enabled(self.session.ehr, self.service).write_back == EnabledService.WriteBackPolicy.OFF:
             return "Saving is switched off for this record system."
-        if not self.session.grant.may_create("RiskAssessment"):
+        if not any(self.session.grant.may(kind, "c") for kind in WriteBack.Form.values):
             return "The record system did not give Bedside permission to save."
         return ""
 

@@ -18,7 +18,7 @@ from cds.identity import PatientIdentity
 from cds.writeback import WriteBackOff, write_back
 from scoring.plots import THEMES, svg
 from smartapp import answers, glass, sessions
-from smartapp.banner import age, as_seen, read_patient
+from smartapp.banner import age, read_patient
 from smartapp.frames import in_frame_of
 from smartapp.models import SmartSession
 from smartapp.section import Section
@@ -120,11 +120,11 @@ def save(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) 
     assessment = answers.required(session, assessment_id)
     patient = read_patient(session)
     seen = request.POST.get("seen", "")
-    sessions.require_form_token(seen, session, about, as_seen(patient), otherwise=Reason.OTHER_PATIENT)
+    sessions.require_form_token(seen, session, about, patient.as_seen(), otherwise=Reason.OTHER_PATIENT)
     grant = session.grant
     client = bearer_client(session.ehr, grant.token)
     try:
-        write_back(assessment, client=client, patient=patient, confirmed_by=grant.user)
+        write_back(assessment, client=client, patient=patient, confirmed_by=grant.user, may=grant.may)
     except (BadInput, WriteBackOff) as error:
         raise Stopped(Reason.NOT_SAVED, ehr=session.ehr) from error
     SmartSession.objects.filter(pk=session.pk).update(shown=assessment)
@@ -141,6 +141,6 @@ def _section(answer: answers.Answer, session: SmartSession, patient: PatientIden
     return {
         "section": Section(answer, session),
         "token": sessions.form_token(session, about),
-        "seen": sessions.form_token(session, about, as_seen(patient)),
+        "seen": sessions.form_token(session, about, patient.as_seen()),
         "base_url": settings.BASE_URL,
     }

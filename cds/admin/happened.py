@@ -9,7 +9,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 
-from cds.models import Assessment, AuditEntry, ConnectionTest, WriteBack
+from cds.models import Assessment, AuditEntry, ConnectionTest
 
 
 class ReadOnly(admin.ModelAdmin[Any]):
@@ -42,14 +42,6 @@ class AssessmentAdmin(ReadOnly):
         *("id", "ehr", "service_id", "service_version", "model_version", "threshold", "status", "failure"),
         *("patient_key", "test", "created_at", "queued_at", "finished_at"),
     )
-
-
-@admin.register(WriteBack)
-class WriteBackAdmin(ReadOnly):
-    list_display = ("requested_at", "assessment", "target", "status", "tries", "failure", "sent_at")
-    list_filter = ("status", "target", "assessment__ehr", "requested_at")
-    list_select_related = ("assessment",)
-    fields = ("assessment", "target", "status", "tries", "failure", "requested_at", "sent_at")
 
 
 @admin.register(ConnectionTest)

@@ -34,9 +34,14 @@ _HAND_OVER = (
 EhrAdmin = admin.ModelAdmin[Ehr]
 
 
+def whoever(request: HttpRequest) -> str:
+    """An administrator, told apart from clinicians and other administrators."""
+    return f"admin|{request.user.pk}"
+
+
 def actor(request: HttpRequest, ehr: Ehr) -> str:
     """An administrator, as the audit names people."""
-    return ehr.pseudonym(f"admin|{request.user.pk}")
+    return ehr.pseudonym(whoever(request))
 
 
 def person(request: HttpRequest, key: str, *, approves: str) -> Person:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -15,6 +18,7 @@ from cds.errors import FhirError, FhirInvalid, FhirRefused, FhirUnreachable
 from cds.fhir.versions import R4, Dialect, Version
 from cds.needs import Need
 
+_CODE = re.compile(r"[a-z-]{1,40}")  # of the value set issue-type, which has no capitals
 _TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -51,7 +55,11 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
         return self._send("GET", self.within_base(path)).content
 
     def request_json(self, path: str, nosign: bool = False) -> Any:
-        return msgspec.json.decode(self.get(path))
+        content = self.get(path)
+        try:
+            return msgspec.json.decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise FhirInvalid("the answer is not JSON", url=self.within_base(path)) from error
 
     def post_json(self, path: str, resource_json: Any, nosign: bool = False, **headers: str) -> requests.Response:
         """Create, or, at the base (""), a batch or transaction. `headers`: If-None-Exist and the like."""
@@ -82,4 +90,38 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
         if status < 400:
             return response
         kind = FhirUnreachable if status in _TRY_AGAIN else FhirRefused if status in {401, 403} else FhirInvalid
-        raise kind(f"{method} was answered with {status}", url=url, http_status=status)
+        error = kind(f"{method} was answered with {status}", url=url, http_status=status, issue=reason_in(response))
+        error.retry_after = seconds_in(response.headers.get("Retry-After", ""))
+        raise error
+
+
+class _Issue(msgspec.Struct):
+    severity: str = ""
+    code: str = ""
+
+
+class _Outcome(msgspec.Struct):
+    issue: list[_Issue] = []
+
+
+def reason_in(response: requests.Response) -> str:
+    """Why it was refused, as a code: of the token (RFC 6750, 3.1) or of the first issue of an OperationOutcome."""
+    if "insufficient_scope" in response.headers.get("WWW-Authenticate", ""):
+        return "insufficient_scope"
+    try:
+        issues = msgspec.json.decode(response.content, type=_Outcome).issue
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    codes = [issue.code for issue in issues if issue.severity in {"fatal", "error"}]
+    return codes[0] if codes and _CODE.fullmatch(codes[0]) else ""
+
+
+def seconds_in(retry_after: str) -> float | None:
+    """Retry-After: seconds, or a date (RFC 9110, 10.2.3); None where it says nothing usable."""
+    if re.fullmatch(r"[0-9]{1,9}", retry_after):
+        return float(retry_after)
+    try:
+        at = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds())

@@ -6,11 +6,22 @@ from collections.abc import Iterable
 
 from cds.fhir.versions import Version
 from cds.models import Ehr
+from cds.scopes import as_version_1
 from cds.service import DecisionService
 from cds.smart_configuration import SmartConfiguration
 
 _IDENTITY = ("openid", "fhirUser")
-_WRITTEN = ("Device", "DocumentReference", "Observation", "Provenance", "RiskAssessment")
+# What "Save to chart" does: create; and with results of ours look whether they are there, and mark those that a later
+# one supersedes. The document and the report are what takes their place where the EHR takes neither. Each is asked for
+# by itself: a server that does not know one of them drops that one and not the right to create.
+_WRITTEN = {
+    "Device": ("c",),
+    "DiagnosticReport": ("c",),
+    "DocumentReference": ("c",),
+    "Observation": ("c", "u"),
+    "Provenance": ("c",),
+    "RiskAssessment": ("c", "rs", "u"),
+}
 
 
 def scopes_for(
@@ -25,13 +36,10 @@ def scopes_for(
 
     An EHR launch brings its patient; in a standalone launch the EHR lets the clinician pick one (`launch/patient`).
     """
-    read, create = ("read", "write") if configuration.speaks_version_1 else ("rs", "c")
     needed = sorted({version.calls(need.resource) for service in services for need in service.needs} | {"Patient"})
-    asked = (
-        "launch/patient" if standalone else "launch",
-        *_IDENTITY,
-        refresh,
-        *(f"patient/{kind}.{read}" for kind in needed),
-        *(f"patient/{kind}.{create}" for kind in _WRITTEN),
-    )
-    return " ".join(filter(None, asked))
+    opened = [f"patient/{kind}.rs" for kind in needed]
+    opened += [f"patient/{kind}.{letters}" for kind, rights in _WRITTEN.items() for letters in rights]
+    if configuration.speaks_version_1:
+        opened = list(map(as_version_1, opened))
+    begins = ("launch/patient" if standalone else "launch", *_IDENTITY, refresh)
+    return " ".join(dict.fromkeys(filter(None, (*begins, *opened))))

@@ -12,7 +12,7 @@ from cds.connect import bearer_client
 from cds.errors import FhirInvalid
 from cds.identity import PatientIdentity
 from cds.models import Ehr
-from smartapp.banner import age, as_seen, name_of, read_patient
+from smartapp.banner import age, name_of, read_patient
 from smartapp.demo_ehr import hooks
 from smartapp.models import Grant, SmartSession
 from smartapp.stops import Stopped
@@ -46,7 +46,7 @@ def test_an_answer_that_is_no_patient_is_refused(other_ehr: Ehr, stranger: Hospi
 @pytest.mark.parametrize("changed", [{"family": "B"}, {"mrn": "2"}, {"birth_date": None}, {"sex": "male"}], ids=str)
 def test_any_change_of_what_the_banner_shows_is_noticed(changed: dict[str, object]) -> None:
     seen = PatientIdentity(id="1", family="A", mrn="1", sex="female", birth_date=date(1960, 2, 29))
-    assert as_seen(seen) != as_seen(msgspec.structs.replace(seen, **changed))
+    assert seen.as_seen() != msgspec.structs.replace(seen, **changed).as_seen()
 
 
 def test_age_is_in_whole_years_and_unknown_without_a_birth_date(ehr: Ehr) -> None:

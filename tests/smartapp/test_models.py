@@ -32,7 +32,7 @@ from smartapp.models import Grant, Launch, SmartSession, ends, forget_the_old
 )
 def test_creating_is_allowed_by_what_was_granted(scope: str, allowed: bool) -> None:
     grant = Grant(token="t", scopes=(scope,), patient_id="p", actor="a")
-    assert grant.may_create("RiskAssessment") is allowed
+    assert grant.may("RiskAssessment", "c") is allowed
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ LABORATORY = Need.observations("hba1c", HBA1C, category="laboratory")
 def test_a_granular_scope_counts_only_if_it_covers_the_needs_category(scopes: str, allowed: bool) -> None:
     grant = Grant(token="t", scopes=tuple(scopes.split()), patient_id="p", actor="a")
     assert grant.opens(LABORATORY) is allowed
-    assert not grant.may_create("Observation") or "?" not in scopes
+    assert not grant.may("Observation", "c") or "?" not in scopes
 
 
 def test_a_granular_scope_does_not_open_a_need_without_a_category() -> None:

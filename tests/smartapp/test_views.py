@@ -388,7 +388,8 @@ def test_an_ehr_that_refuses_is_said_so_and_can_be_asked_again(browser: Browser)
     change_grant(token=hooks.bearer("ada", "patient/*.rs"))
     page = text(browser.client.get(browser.client.post(action, form)["Location"]))
     assert "<strong>Not saved</strong>" in page
-    assert "does not allow it" in page
+    assert "no risk assessment, no observation, no document, no diagnostic report (it answered 403, forbidden)" in page
+    assert "the answer stays on the card and on this page" in page
     assert "Try to save again" in page
 
 

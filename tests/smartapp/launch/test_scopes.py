@@ -19,7 +19,17 @@ def configuration(*capabilities: str) -> SmartConfiguration:
 def test_every_need_of_every_service_is_asked_for_and_nothing_more() -> None:
     asked = scopes_for(registry.all_services(), configuration("permission-v2")).split()
     needed = {f"patient/{need.resource}.rs" for service in registry.all_services() for need in service.needs}
-    assert {scope for scope in asked if scope.endswith(".rs")} == needed
+    assert {scope for scope in asked if scope.endswith(".rs")} == needed | {"patient/RiskAssessment.rs"}
+
+
+def test_of_what_is_written_only_our_own_kind_of_result_is_read_and_changed() -> None:
+    asked = scopes_for([], configuration("permission-v2")).split()
+    written = {scope for scope in asked if scope.startswith("patient/") and scope != "patient/Patient.rs"}
+    assert written == {
+        *("patient/RiskAssessment.rs", "patient/RiskAssessment.u", "patient/Observation.u"),
+        *(f"patient/{kind}.c" for kind in ("RiskAssessment", "Observation", "Device", "Provenance")),
+        *(f"patient/{kind}.c" for kind in ("DiagnosticReport", "DocumentReference")),
+    }
 
 
 def test_stu3_is_asked_by_the_names_that_it_has() -> None:
@@ -29,13 +39,16 @@ def test_stu3_is_asked_by_the_names_that_it_has() -> None:
 
 
 def test_nothing_is_read_where_no_service_is_live() -> None:
-    assert scopes_for([], configuration("permission-v2")).count(".rs") == 1  # the patient, for the banner
+    asked = scopes_for([], configuration("permission-v2")).split()
+    read = {scope for scope in asked if scope.endswith(".rs")}
+    assert read == {"patient/Patient.rs", "patient/RiskAssessment.rs"}  # for the banner, and what we wrote ourselves
 
 
 def test_a_server_of_version_1_is_asked_in_its_own_words() -> None:
     asked = scopes_for(registry.all_services(), configuration("permission-v1"))
     assert "patient/Observation.read" in asked
-    assert "patient/RiskAssessment.write" in asked
+    assert {"patient/RiskAssessment.write", "patient/RiskAssessment.read", "patient/Device.write"} <= set(asked.split())
+    assert "patient/Device.read" not in asked
     assert ".rs" not in asked
 
 

@@ -1,0 +1,102 @@
+"""The outbox: what was written, what waits and what failed; sent again for a reason. What EHRs refused can be forgotten."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+
+from cds.admin import pages
+from cds.admin.acting import why_field
+from cds.admin.happened import ReadOnly
+from cds.errors import BadInput
+from cds.models import KnownLimit, WriteBack
+from cds.writeback import ask
+
+
+class WhyForm(forms.Form):
+    why = why_field()
+
+
+@admin.register(WriteBack)
+class WriteBackAdmin(ReadOnly):
+    list_display = ("requested_at", "ehr", "service", "target", "aim", "status", "tries", "failure", "sent_at")
+    list_filter = ("status", "aim", "target", "form", "assessment__ehr", "requested_at")
+    list_select_related = ("assessment__ehr",)
+    fields = (
+        *("assessment", "target", "aim", "status", "failure", "form", "lacking", "resources"),
+        *("tries", "delays", "due_at", "requested_at", "sent_at", "reason"),
+    )
+    actions = ("again",)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [path("again/", view(partial(again_page, self)), name="cds_writeback_again"), *super().get_urls()]
+
+    @admin.display(ordering="assessment__ehr__name")
+    def ehr(self, row: WriteBack) -> str:
+        return row.assessment.ehr.name
+
+    @admin.display(ordering="assessment__service_id")
+    def service(self, row: WriteBack) -> str:
+        return row.assessment.service_id
+
+    def has_resend_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("cds.resend_writeback")
+
+    @admin.action(description="Send again", permissions=["resend"])
+    def again(self, request: HttpRequest, queryset: QuerySet[WriteBack]) -> HttpResponse:
+        """To the page that asks why."""
+        picked = ",".join(str(pk) for pk in queryset.values_list("pk", flat=True))
+        return redirect(f"{reverse('admin:cds_writeback_again')}?rows={picked}")
+
+
+def again_page(model_admin: WriteBackAdmin, request: HttpRequest) -> HttpResponse:
+    """What will happen, and why it should."""
+    if not model_admin.has_resend_permission(request):
+        raise PermissionDenied
+    picked = [int(pk) for pk in request.GET.get("rows", "").split(",") if pk.isdecimal()]
+    rows = (
+        WriteBack.objects.filter(pk__in=picked).exclude(status=WriteBack.Status.SENT).select_related("assessment__ehr")
+    )
+    form = WhyForm(request.POST or None)
+    if form.is_valid():
+        try:
+            count = ask.send_again(
+                rows.values_list("pk", flat=True), by=pages.whoever(request), why=form.cleaned_data["why"]
+            )
+        except BadInput as error:
+            form.add_error("why", str(error))
+        else:
+            messages.success(
+                request, f"{count} queued: Bedside tries within half a minute; this list shows how it went."
+            )
+            return redirect("admin:cds_writeback_changelist")
+    shown = {"form": form, "rows": rows}
+    return pages.rendered(model_admin, request, "writeback/again", "Send again", **shown)
+
+
+@admin.register(KnownLimit)
+class KnownLimitAdmin(ReadOnly):
+    """Deleting one makes Bedside ask again; that is audited."""
+
+    list_display = ("learnt_at", "ehr", "resource", "interaction", "http_status", "issue", "caller")
+    list_filter = ("ehr", "resource", "interaction", "http_status")
+    fields = ("ehr", "resource", "interaction", "http_status", "issue", "caller", "learnt_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("cds.delete_knownlimit")
+
+    def delete_model(self, request: HttpRequest, obj: KnownLimit) -> None:
+        ask.forget(obj, by=pages.whoever(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[KnownLimit]) -> None:
+        for row in queryset:
+            self.delete_model(request, row)

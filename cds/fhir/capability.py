@@ -1,0 +1,51 @@
+"""What a server says that it can do (CapabilityStatement), as far as it matters here."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Interaction(Struct):
+    code: str = ""
+
+
+class ResourceEntry(Struct, rename="camel"):
+    type: str = ""
+    interaction: list[Interaction] = []
+    conditional_create: bool = False
+
+
+class Rest(Struct):
+    resource: list[ResourceEntry] = []
+    interaction: list[Interaction] = []
+
+
+class Software(Struct):
+    name: str = ""
+    version: str = ""
+
+
+class Capability(Struct, rename="camel"):
+    """A CapabilityStatement."""
+
+    resource_type: str
+    fhir_version: str = ""
+    software: Software | None = None
+    rest: list[Rest] = []
+
+    def can(self, resource: str, interaction: str) -> bool:
+        return any(interaction in {one.code for one in entry.interaction} for entry in self._entries(resource))
+
+    def creates_conditionally(self, resource: str) -> bool:
+        """Does it heed If-None-Exist? (R4 http, "Conditional create")"""
+        return any(entry.conditional_create for entry in self._entries(resource))
+
+    def can_as_a_whole(self, *interactions: str) -> bool:
+        """Any of these at the base itself: batch, transaction."""
+        return any(one.code in interactions for rest in self.rest for one in rest.interaction)
+
+    def batches(self) -> bool:
+        return self.can_as_a_whole("batch", "transaction")
+
+    def _entries(self, resource: str) -> list[ResourceEntry]:
+        return [entry for rest in self.rest for entry in rest.resource if entry.type == resource]

@@ -1,0 +1,14 @@
+"""Write back: what an assessment keeps goes into the chart and into the archive, each once, however often it is sent.
+
+A `WriteBack` row is the outbox entry of one assessment and one target; read `save.py` first. `work.py` makes one try,
+`chart.py` and `archive.py` are the two ways, `outbox.py` moves the rows.
+"""
+
+from __future__ import annotations
+
+from cds.writeback.allowed import WriteBackOff
+from cds.writeback.kept import Kept, records
+from cds.writeback.outbox import due
+from cds.writeback.save import resume, write_back
+
+__all__ = ["Kept", "WriteBackOff", "due", "records", "resume", "write_back"]

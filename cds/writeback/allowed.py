@@ -1,0 +1,41 @@
+"""Whether anything may be written: by the hospital's policy, by the patient's word, and about this patient."""
+
+from __future__ import annotations
+
+from cds.errors import BadInput, CdsError
+from cds.identity import PatientIdentity
+from cds.models import Assessment, EnabledService
+from cds.writeback.hand import Hand
+
+Policy = EnabledService.WriteBackPolicy
+
+
+class WriteBackOff(CdsError):
+    """The EHR's policy, or the patient, does not allow it."""
+
+    status = 403
+
+
+def require_allowed(assessment: Assessment) -> None:
+    """At each try: what was allowed when a clinician pressed may be switched off by now."""
+    ehr = assessment.ehr
+    row = EnabledService.objects.filter(ehr=ehr, service_id=assessment.service_id).first()
+    if row is None or not row.shown:
+        raise WriteBackOff("this service is not shown at this EHR; nothing was written")
+    if row.write_back == Policy.OFF:
+        raise WriteBackOff("writing back is switched off for this service at this EHR; nothing was written")
+    if ehr.opt_outs.filter(patient_key=assessment.patient_key).exists():
+        raise WriteBackOff("the patient has opted out; nothing was written")
+
+
+def require_same(assessment: Assessment, hand: Hand) -> None:
+    """One hospital and one patient in the assessment, in the client's token and on the screen."""
+    if hand.client.base_uri.rstrip("/") != assessment.ehr.fhir_base.rstrip("/"):
+        raise BadInput("the assessment belongs to another EHR; nothing was written")
+    if hand.patient and assessment.ehr.pseudonym(hand.patient.id) != assessment.patient_key:
+        raise BadInput("the assessment is about another patient; nothing was written")
+
+
+def seen_key(assessment: Assessment, patient: PatientIdentity | None) -> str:
+    """A keyed hash of everything that the banner shows, to notice later that it is no longer the same; "" for nobody."""
+    return assessment.ehr.pseudonym(patient.as_seen()) if patient else ""

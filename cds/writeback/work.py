@@ -1,0 +1,86 @@
+"""One try at one row: it is done, or tried again, or waits for somebody; the row says which, and the audit says who."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.utils import timezone
+
+from cds import audit
+from cds.errors import CdsError, FhirError
+from cds.models import WriteBack
+from cds.writeback import outbox, words
+from cds.writeback.allowed import WriteBackOff, require_allowed
+from cds.writeback.archive import into_archive
+from cds.writeback.chart import into_chart
+from cds.writeback.hand import Hand
+from cds.writeback.plan import Declined
+
+logger = logging.getLogger(__name__)
+
+Status = WriteBack.Status
+_LATER = {401, 409, 423}  # the session is over, or somebody else is changing it: another try may go through
+
+
+def carry_out(row: WriteBack, hand: Hand | None) -> None:
+    """Work on a row that is ours. Does not raise: what went wrong stands in the row and, in detail, in the log.
+
+    `hand` is None where nobody's token is at hand and none is needed.
+    """
+    _note(row, step="begun")
+    try:
+        require_allowed(row.assessment)
+        _WAYS[row.target](row, hand)
+        outbox.finish(row, status=Status.SENT, sent_at=timezone.now())
+    except outbox.Overtaken:
+        return
+    except (Declined, WriteBackOff) as error:
+        outbox.finish(row, status=Status.DECLINED, failure=words.said(error))
+    except CdsError as error:
+        logger.warning("write-back %s of assessment %s failed: %s", row.target, row.assessment_id, words.kind(error))
+        _failed(row, error)
+    except Exception as error:  # the outermost edge of the work: whatever it is, it becomes a visible failure
+        logger.exception("write-back %s of assessment %s failed", row.target, row.assessment_id)
+        outbox.finish(row, status=Status.FAILED, failure=words.unexpected(error))
+    _note(row, step=row.status)
+
+
+_WAYS: dict[str, Callable[[WriteBack, Hand | None], None]] = {
+    WriteBack.Target.CHART: into_chart,
+    WriteBack.Target.ARCHIVE: into_archive,
+}
+
+
+def _failed(row: WriteBack, error: CdsError) -> None:
+    failure = words.said(error)
+    later = error.retry or (isinstance(error, FhirError) and error.http_status in _LATER)
+    if not later:
+        outbox.finish(row, status=Status.FAILED, failure=failure)
+    elif outbox.given_up(row):
+        outbox.finish(row, status=Status.FAILED, failure=words.given_up(failure))
+    elif goes_on_alone(row):
+        outbox.postpone(row, failure=failure, retry_after=error.retry_after)
+    else:
+        outbox.finish(row, status=Status.WAITING, failure=failure)
+
+
+def goes_on_alone(row: WriteBack) -> bool:
+    """Can it be sent without a clinician's session? A report that is built can."""
+    return row.payload is not None
+
+
+def _note(row: WriteBack, *, step: str) -> None:
+    ehr, fhir_user = row.assessment.ehr, bytes(row.requested_by or b"").decode()
+    audit.record(
+        "write-back",
+        actor=ehr.pseudonym(fhir_user) if fhir_user else audit.US,
+        ehr=ehr,
+        patient_key=row.assessment.patient_key,
+        subject=str(row.assessment_id),
+        target=row.target,
+        aim=row.aim,
+        step=step,
+        form=row.form,
+        made=len(row.resources),
+    )
