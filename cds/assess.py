@@ -15,7 +15,7 @@ from cds import audit, registry
 from cds.fields import opened
 from cds.finding import Outcome
 from cds.models import Assessment, AuditEntry
-from cds.prepared import Question, insert, update
+from cds.prepared import Question, insert, unhurried, update
 from scoring import shelf
 
 logger = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ def assess(assessment_id: str) -> list[str]:
     Their rows are locked until all answers and their lines in the audit trail stand: another worker leaves them alone,
     and a second message, or one that comes late, finds nothing to do.
     """
+    unhurried()
     found = _queued(first=UUID(assessment_id))
     for assessment in found:
         _settle(assessment)

@@ -16,6 +16,7 @@ from django.db.models import AutoField, Expression, Field, Model, QuerySet
 
 M = TypeVar("M", bound=Model)
 Kind = Field[Any, Any]
+_UNHURRIED = "set_config('synchronous_commit', 'off', true)"  # PostgreSQL: for this transaction only
 
 
 class Question(Generic[M]):
@@ -92,11 +93,20 @@ def insert(*rows: Model) -> None:
 
 
 def insert_unless_there(row: Model) -> bool:
-    """False, and nothing written, where a row of the same key is there."""
+    """False, and nothing written, where a row of the same key is there. Flushed to disk with the next row that must be."""
     connection = connections[DEFAULT_DB_ALIAS]
     sql = f"{_insertion(type(row))} ON CONFLICT DO NOTHING"
+    if connection.vendor == "postgresql":
+        sql += f" RETURNING {_UNHURRIED}"
     row._state.adding = not _run(sql, _values(row, connection), connection).rowcount
     return not row._state.adding
+
+
+def unhurried() -> None:
+    """The transaction under way is flushed to disk with the next one that must be (docs/decisions/008)."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.vendor == "postgresql":
+        _run(f"SELECT {_UNHURRIED}", (), connection)
 
 
 def update(rows: Sequence[Model], *names: str) -> None:

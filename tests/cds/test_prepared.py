@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from cds import audit
 from cds.models import Assessment, AuditEntry, Ehr, OptOut
-from cds.prepared import Question, insert, insert_unless_there
+from cds.prepared import Question, insert, insert_unless_there, unhurried
 
 by_patient = Question(
     lambda patient_key, since: Assessment.objects.filter(patient_key=patient_key, created_at__gte=since),
@@ -81,3 +82,19 @@ def test_postgresql_keeps_its_plan(ehr: Ehr) -> None:
             "SELECT generic_plans + custom_plans >= 3 FROM pg_prepared_statements WHERE statement LIKE %s", [statement]
         )
         assert cursor.fetchall() == [(True,)]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite flushes as its one setting says")
+@pytest.mark.django_db(transaction=True)
+def test_only_what_nobody_was_shown_yet_is_flushed_later(ehr: Ehr) -> None:
+    assert flushed_at_commit_after(lambda: insert(audit.entry("hook", actor="a", ehr=ehr)))
+    assert not flushed_at_commit_after(lambda: insert_unless_there(assessment(ehr)))
+    assert not flushed_at_commit_after(unhurried)
+    assert flushed_at_commit_after(lambda: insert(audit.entry("hook", actor="a", ehr=ehr)))
+
+
+def flushed_at_commit_after(act: Callable[[], object]) -> bool:
+    with transaction.atomic(), connection.cursor() as cursor:
+        act()
+        cursor.execute("SHOW synchronous_commit")
+        return bool(cursor.fetchone() == ("on",))
