@@ -13,13 +13,15 @@ from django.views.decorators.http import require_GET
 from cds.model_card import attributes, document, service_of
 from cds.service import DecisionService
 from cds.source_attributes import CHAPTERS, PARAGRAPH
+from scoring.forest import WIDTHS, drawable
 from scoring.headline import headline
 from scoring.models import ModelVersion
+from scoring.plots import THEMES, svg
 from smartapp import model_card
 
 LATEST = "latest"
 Status = ModelVersion.Status
-View = Callable[[HttpRequest, DecisionService, ModelVersion], HttpResponse]
+View = Callable[..., HttpResponse]
 
 
 def of_a_version(view: View) -> Callable[..., HttpResponse]:
@@ -27,12 +29,12 @@ def of_a_version(view: View) -> Callable[..., HttpResponse]:
 
     @require_GET
     @wraps(view)
-    def found(request: HttpRequest, name: str, version: str = LATEST) -> HttpResponse:
+    def found(request: HttpRequest, name: str, version: str = LATEST, **more: str) -> HttpResponse:
         service = service_of(name)
         row = _version(name, version) if service else None
         if service is None or row is None or not _public(request, row):
             raise Http404("no such model")
-        return view(request, service, row)
+        return view(request, service, row, **more)
 
     return found
 
@@ -56,6 +58,7 @@ def page(request: HttpRequest, service: DecisionService, version: ModelVersion) 
         "version": version,
         "others": [row for row in _others(version) if _public(request, row)],
         "figures": headline(version.facts),
+        "plots": [(name, plot.says(version.facts)) for name, plot in drawable(version.facts).items()],
         "card": model_card.as_html(service, version),
         "chapters": [
             (chapter.title, [answers[attribute.key] for attribute in chapter.attributes]) for chapter in CHAPTERS
@@ -68,6 +71,18 @@ def page(request: HttpRequest, service: DecisionService, version: ModelVersion) 
 def _others(version: ModelVersion) -> list[ModelVersion]:
     rows = ModelVersion.objects.filter(name=version.name).exclude(pk=version.pk)
     return list(rows.defer("artefact", "facts"))
+
+
+@of_a_version
+def plot(
+    request: HttpRequest, service: DecisionService, version: ModelVersion, *, plot: str, size: str, theme: str
+) -> HttpResponse:
+    """An <img> of the page, so that no style of it touches the page."""
+    found, colours = drawable(version.facts).get(plot), THEMES.get(theme)
+    if found is None or colours is None or size not in WIDTHS:
+        raise Http404("no such plot")
+    spec = found.spec(version.facts, size=size, theme=colours)
+    return HttpResponse(svg(spec, colours), content_type="image/svg+xml")
 
 
 @of_a_version

@@ -15,6 +15,7 @@ urlpatterns = [
     path("services/<str:service_id>", pages.service, name="service"),
     path("models/<str:name>", model_pages.page, name="model"),
     path(_MODEL, model_pages.page, name="model-version"),
+    path(f"{_MODEL}/plots/<slug:plot>/<slug:size>/<slug:theme>.svg", model_pages.plot, name="model-plot"),
     path(f"{_MODEL}/card.json", model_pages.as_json, name="model-json"),
     path(f"{_MODEL}/card.md", model_pages.as_markdown, name="model-markdown"),
     path(f"{_MODEL}/source-attributes.csv", model_pages.as_csv, name="model-csv"),

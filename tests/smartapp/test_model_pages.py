@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -82,6 +83,32 @@ def test_it_is_there_as_json_markdown_and_csv(client: Client) -> None:
     assert len(rows) == 31
     assert {row["available"] for row in rows} == {"yes", "no"}
     assert all(row["text"].startswith("Not available: ") == (row["available"] == "no") for row in rows)
+
+
+def test_every_plot_of_the_page_is_there_and_has_a_text(client: Client) -> None:
+    page = client.get(f"/models/{MODEL}").content.decode()
+    sources = re.findall(r'(?:src|srcset)="(/models/[^"]+[.]svg)"', page)
+    assert len(sources) == 8
+    for address in sources:
+        drawn = client.get(address)
+        assert drawn["Content-Type"] == "image/svg+xml"
+        assert "Non-Hispanic Black" in drawn.content.decode()
+        assert ("ethnicity: Non-Hispanic Black<" in drawn.content.decode()) == ("/wide/" in address)
+    assert 'alt="Observed/expected, 95 % interval: lowest in ethnicity: Non-Hispanic White' in page
+
+
+@pytest.mark.parametrize("plot", ["none/wide/light", "ranking-by-group/huge/light", "ranking-by-group/wide/pink"])
+def test_a_plot_that_is_none_is_not_found(client: Client, plot: str) -> None:
+    assert client.get(f"/models/{MODEL}/{in_use()}/plots/{plot}.svg").status_code == 404
+
+
+def test_without_figures_by_group_there_is_no_plot(client: Client) -> None:
+    row = shelf.in_use(MODEL)
+    assert row is not None
+    ModelVersion.objects.filter(pk=row.pk).update(facts={**row.facts, "by_group": {}})
+    page = client.get(f"/models/{MODEL}")
+    assert page.status_code == 200
+    assert ".svg" not in page.content.decode()
 
 
 @pytest.mark.parametrize("path", ["none", "none/1.0.0", f"{MODEL}/0.0.0", f"{MODEL}/0.0.0/card.json"])
