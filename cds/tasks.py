@@ -10,7 +10,7 @@ from celery.signals import heartbeat_sent, worker_init
 from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
-from cds import chain, doorbell, outcomes, retention, review, watch, writeback
+from cds import chain, doorbell, outcomes, renewal, retention, review, watch, writeback
 from cds.models import Ehr
 from cds.onboarding import try_connection
 from cds.registry import all_services
@@ -28,6 +28,7 @@ __all__ = [
     "prepare_reviews",
     "purge_expired",
     "reach_ehrs",
+    "renew_models",
     "review_bell",
     "seal_audit",
     "warm_up",
@@ -87,6 +88,12 @@ def collect_outcomes() -> None:
 def watch_models() -> None:
     """Is each model still asked about such people as it learnt from, and still right?"""
     watch.watch_all()
+
+
+@shared_task
+def renew_models() -> None:
+    """Try each model on the cases since; a better one becomes a draft, which people judge."""
+    renewal.renew_all()
 
 
 @shared_task

@@ -148,7 +148,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "interactive"
 # A worker takes from all queues unless it is told otherwise.
-CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("interactive", "batch")]
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("interactive", "batch", "training")]
 CELERY_TASK_ROUTES = {
     "cds.tasks.reach_*": {"queue": "batch"},
     "cds.tasks.purge_expired": {"queue": "batch"},
@@ -156,6 +156,7 @@ CELERY_TASK_ROUTES = {
     "cds.tasks.prepare_reviews": {"queue": "batch"},
     "cds.tasks.watch_models": {"queue": "batch"},
     "cds.tasks.send_write_back*": {"queue": "batch"},
+    "cds.tasks.renew_models": {"queue": "training"},  # needs the extra `train`
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
@@ -165,6 +166,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal-audit": {"task": "cds.tasks.seal_audit", "schedule": 60.0},
     "collect-outcomes": {"task": "cds.tasks.collect_outcomes", "schedule": crontab(minute=40)},
     "prepare-reviews": {"task": "cds.tasks.prepare_reviews", "schedule": 300.0},
+    "renew-models": {"task": "cds.tasks.renew_models", "schedule": crontab(day_of_month=1, hour=2, minute=10)},
     "watch-models": {"task": "cds.tasks.watch_models", "schedule": crontab(hour=4, minute=10)},
     "purge-expired": {"task": "cds.tasks.purge_expired", "schedule": crontab(hour=3, minute=20)},
 }

@@ -97,3 +97,26 @@ class DriftReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_name} {self.model_version} on {self.made_at:%Y-%m-%d}"
+
+
+class TrainingRun(models.Model):
+    """One attempt to renew a model with the cases of the hospitals; at best it leaves a draft, which people judge."""
+
+    class Status(models.TextChoices):
+        CANDIDATE = "candidate", "A candidate waits for approval"
+        NO_BETTER = "no-better", "Nothing was better than the model in use"
+        TOO_FEW = "too-few", "Too few outcomes are known"
+        UNAVAILABLE = "unavailable", "The packages for training are not installed"
+
+    model_name = models.CharField(max_length=80)
+    live_version = models.CharField(max_length=40)
+    status = models.CharField(max_length=12, choices=Status)
+    candidate = models.ForeignKey(ModelVersion, on_delete=models.SET_NULL, null=True, related_name="runs")
+    report = models.JSONField(default=dict, help_text="scoring.renewal")
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-made_at",)
+
+    def __str__(self) -> str:
+        return f"{self.model_name}: {self.status}"

@@ -52,7 +52,7 @@ class Asked:
 def performance(asked: Asked, *, threshold: float) -> dict[str, Any]:
     """Figures of the tested, the same weighted to all, who was tested, and the course of time. None: too few to say."""
     scored = asked.where(~np.isnan(asked.probability))
-    band = _band(scored, threshold)
+    band = bands(scored, threshold)
     return {
         "people": len(asked),
         "abstained": len(asked) - len(scored),
@@ -80,7 +80,7 @@ def _enough(scored: Asked) -> bool:
     return min(events, int(scored.tested.sum()) - events) >= FEWEST_EVENTS
 
 
-def _band(scored: Asked, threshold: float) -> NDArray[np.intp]:
+def bands(scored: Asked, threshold: float) -> NDArray[np.intp]:
     if not len(scored):
         return np.zeros(0, dtype=np.intp)
     edges = np.unique([*np.quantile(scored.probability, _BANDS), threshold])
@@ -108,7 +108,7 @@ def standing_for_all(people: Numbers, tested: Truth, band: NDArray[np.intp]) -> 
     """Weights of the tested: each stands for its share of everybody in its band, of whom `people` says how many."""
     everybody = np.bincount(band, weights=people)
     known = np.bincount(band[tested], weights=people[tested], minlength=len(everybody))
-    factor = np.divide(everybody, known, out=np.zeros_like(everybody), where=known > 0)
+    factor = np.divide(everybody, known, out=np.zeros(len(everybody)), where=known > 0)
     return np.asarray(people[tested] * factor[band[tested]], dtype=np.float64)
 
 
