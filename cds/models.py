@@ -279,6 +279,7 @@ class EnabledService(models.Model):
     class WriteBackPolicy(models.TextChoices):
         OFF = "off", "Off: nothing is written"
         SUGGEST = "suggest", "Suggest: a clinician confirms each write"
+        AUTO = "auto", "Auto: written when assessed, as preliminary; live services only, never restricted charts"
 
     ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="services")
     service_id = models.CharField(max_length=100)

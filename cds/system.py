@@ -63,17 +63,20 @@ _asking: defaultdict[tuple[int, str, str], threading.Lock] = defaultdict(threadi
 
 
 def system_client(ehr: Ehr, *, needed: Iterable[str], wanted: Iterable[str] = ()) -> FhirServer:
-    """A FHIR client with a token of our own, renewed as long as the client is used.
+    """A FHIR client with a token of our own, renewed as long as the client is used; what it needs as in `access_to`."""
+    return access_to(ehr, needed=needed, wanted=wanted).client()
 
-    `needed` and `wanted` are interactions such as "Patient.rs". What is needed must be granted, or FhirRefused names
-    it before any work begins; what is only wanted is used if it is granted (`client.opens`).
+
+def access_to(ehr: Ehr, *, needed: Iterable[str], wanted: Iterable[str] = ()) -> Access:
+    """`needed` and `wanted` are interactions such as "Patient.rs". What is needed must be granted, or FhirRefused names
+    it before any work begins; what is only wanted is used if it is granted (`may`, and `opens` of the client).
     """
     needed = sorted(needed)
     access = Access(ehr, [f"system/{one}" for one in sorted({*needed, *wanted})])
-    granted = access.granted().scopes
-    if missing := [one for one in needed if not _covered(one, granted)]:
+    access.given = access.granted().scopes
+    if missing := [one for one in needed if not _covered(one, access.given)]:
         raise FhirRefused(f"the EHR did not grant our system client: {', '.join(missing)}", url=ehr.fhir_base)
-    return client_for(ehr, access.session(), opens=partial(scopes.opens, granted, levels=_LEVELS))
+    return access
 
 
 def _covered(interaction: str, granted: tuple[str, ...]) -> bool:
@@ -87,8 +90,16 @@ class Access(AuthBase):
     def __init__(self, ehr: Ehr, asked: list[str]) -> None:
         if not ehr.system_client_id:
             raise FhirRefused("no client id for work without a user is entered for this EHR", url=ehr.fhir_base)
-        self.ehr, self.asked = ehr, asked
+        self.ehr, self.asked, self.given = ehr, asked, tuple[str, ...]()
         self.key = (ehr.pk, ehr.system_client_id, " ".join(asked))
+
+    def client(self) -> FhirServer:
+        opens = partial(scopes.opens, self.given, levels=_LEVELS)
+        return client_for(self.ehr, self.session(), opens=opens)
+
+    def may(self, resource: str, letter: str) -> bool:
+        """Was it granted? `letter`: one of `cruds`."""
+        return scopes.allow(self.given, resource, letter, levels=_LEVELS)
 
     def session(self, *, origins: tuple[str, ...] = ()) -> requests.Session:
         """Reaches the FHIR base, and `origins` where their files lie elsewhere and the token may go there."""

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
 from celery.signals import heartbeat_sent, worker_init
+from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
 from cds import chain, doorbell, outcomes, renewal, retention, review, watch, writeback
-from cds.models import Ehr
+from cds.models import Assessment, Ehr
 from cds.onboarding import try_connection
 from cds.registry import all_services
 from scoring import shelf
 from scoring.errors import ScoringError
 
 logger = logging.getLogger(__name__)
+
+OVERLOOKED_WITHIN = timedelta(minutes=10)
 
 __all__ = [
     "QueueDown",
@@ -42,6 +46,7 @@ def assess(assessment_id: str) -> None:
     doorbell.answered()
     while answered := verb.assess(assessment_id):
         doorbell.ring(*answered)
+        writeback.automatic(Assessment.objects.filter(pk__in=answered))
         if len(answered) < verb.AT_ONCE:
             break
 
@@ -55,7 +60,11 @@ def pick_up_lost() -> None:
 
 @shared_task
 def send_write_backs() -> None:
-    """One message for each write-back that is due, so that a slow EHR keeps no other waiting."""
+    """One message for each write-back that is due, so that a slow EHR keeps no other waiting.
+
+    What a worker that was killed has answered and not queued is queued first.
+    """
+    writeback.automatic(Assessment.objects.filter(finished_at__gt=timezone.now() - OVERLOOKED_WITHIN))
     for row_id in writeback.due():
         send_write_back.delay(row_id)
 

@@ -80,6 +80,15 @@ class EnabledServiceForm(forms.ModelForm[EnabledService]):
             raise forms.ValidationError("A fraction from 0 to 1: 0.1 stands for 10 %.")
         return threshold
 
+    def clean_write_back(self) -> str:
+        policy: str = self.cleaned_data["write_back"]
+        alone = getattr(self.instance, "ehr", None)
+        if policy == EnabledService.WriteBackPolicy.AUTO and not (alone and alone.system_client_id):
+            raise forms.ValidationError(
+                "“Auto” writes without a clinician's session: first enter the EHR's system client id and test it."
+            )
+        return policy
+
     def save(self, commit: bool = True) -> EnabledService:
         """Its own fields only: a stage that changed since the page was opened stays as it is."""
         row = super().save(commit=False)

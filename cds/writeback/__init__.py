@@ -9,6 +9,6 @@ from __future__ import annotations
 from cds.writeback.allowed import WriteBackOff
 from cds.writeback.kept import Kept, records
 from cds.writeback.outbox import due
-from cds.writeback.save import resume, write_back
+from cds.writeback.save import automatic, resume, write_back
 
-__all__ = ["Kept", "WriteBackOff", "due", "records", "resume", "write_back"]
+__all__ = ["Kept", "WriteBackOff", "automatic", "due", "records", "resume", "write_back"]

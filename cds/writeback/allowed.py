@@ -16,14 +16,16 @@ class WriteBackOff(CdsError):
     status = 403
 
 
-def require_allowed(assessment: Assessment) -> None:
-    """At each try: what was allowed when a clinician pressed may be switched off by now."""
+def require_allowed(assessment: Assessment, *, confirmed: bool = True) -> None:
+    """At each try: what was allowed when it was asked for may be switched off by now. `confirmed`: by a clinician."""
     ehr = assessment.ehr
     row = EnabledService.objects.filter(ehr=ehr, service_id=assessment.service_id).first()
     if row is None or not row.shown:
         raise WriteBackOff("this service is not shown at this EHR; nothing was written")
     if row.write_back == Policy.OFF:
         raise WriteBackOff("writing back is switched off for this service at this EHR; nothing was written")
+    if not confirmed and (row.write_back != Policy.AUTO or row.stage != EnabledService.Stage.LIVE):
+        raise WriteBackOff("nobody has confirmed it, and the policy is no longer to write without; nothing was written")
     if ehr.opt_outs.filter(patient_key=assessment.patient_key).exists():
         raise WriteBackOff("the patient has opted out; nothing was written")
 

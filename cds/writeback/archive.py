@@ -14,24 +14,24 @@ from cds.errors import BadInput
 from cds.filing import instances
 from cds.models import WriteBack
 from cds.writeback import outbox
-from cds.writeback.hand import Hand
+from cds.writeback.hand import Hand, Lend
 from cds.writeback.kept import records
 
 
-def into_archive(row: WriteBack, hand: Hand | None) -> None:
-    """`hand` is needed until the report is built."""
+def into_archive(row: WriteBack, lend: Lend) -> None:
+    """Nobody's hand is needed once the report is built."""
     if row.payload is None:
-        outbox.remember(row, payload=msgspec.msgpack.encode(_built(row, hand)))
+        outbox.remember(row, payload=msgspec.msgpack.encode(_built(row, lend())))
     files = msgspec.msgpack.decode(bytes(row.payload or b""), type=list[bytes])
     made = [pydicom.dcmread(io.BytesIO(file)) for file in files]
     delivered = deliver(made, to=archive_of(row.assessment.ehr))
     outbox.remember(row, resources=list(delivered.uids), payload=None)
 
 
-def _built(row: WriteBack, hand: Hand | None) -> list[bytes]:
+def _built(row: WriteBack, hand: Hand) -> list[bytes]:
     """The files, one for each SOP instance."""
     kept = records(row.assessment)
-    if hand is None or hand.patient is None or kept.report is None or kept.observation is None:
+    if hand.patient is None or kept.report is None or kept.observation is None:
         raise BadInput("a report needs the patient's identity and a value")
     ehr = row.assessment.ehr
     made = instances(kept.report, measured=kept.observation, patient=hand.patient, ehr=ehr)

@@ -15,7 +15,7 @@ from cds.fhir.identity import identity
 from cds.fhir.transaction import references
 from cds.models import WriteBack
 from cds.writeback import outbox
-from cds.writeback.hand import Hand
+from cds.writeback.hand import Lend
 from cds.writeback.kept import records
 from cds.writeback.plan import plan
 from cds.writeback.taking import BASE, FORBIDDEN, MODEL_CARD, REFUSALS, UNSUPPORTED, Taking
@@ -32,10 +32,9 @@ class _Refused(Exception):
         self.kind, self.error = kind, error
 
 
-def into_chart(row: WriteBack, hand: Hand | None) -> None:
+def into_chart(row: WriteBack, lend: Lend) -> None:
     """In the fullest form that the EHR takes; raises Declined if it takes none."""
-    if hand is None:
-        raise BadInput("a chart is written by somebody")
+    hand = lend()
     kept, writer = records(row.assessment), _Writer(row, hand.client, Taking(row.assessment.ehr, hand))
     user = bytes(row.requested_by or b"").decode().removeprefix(hand.client.base_uri)
     send = writer.send

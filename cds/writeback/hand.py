@@ -29,3 +29,6 @@ class Hand:
     caller: str
     patient: PatientIdentity | None = None
     may: May = as_the_server_says
+
+
+Lend = Callable[[], Hand]  # asked for only when it is needed: our own costs two requests

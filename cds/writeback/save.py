@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from django.db.models import QuerySet
+
 from cds.fhir.client import FhirServer
 from cds.identity import PatientIdentity
-from cds.models import Assessment, WriteBack
-from cds.writeback import outbox, words
+from cds.models import Assessment, EnabledService, WriteBack
+from cds.writeback import outbox
 from cds.writeback.allowed import require_allowed, require_same, seen_key
+from cds.writeback.alone import own_hand
 from cds.writeback.hand import Hand, May, as_the_server_says
 from cds.writeback.kept import records
-from cds.writeback.work import carry_out, goes_on_alone
+from cds.writeback.work import carry_out
 
 
 def write_back(
@@ -31,16 +36,30 @@ def write_back(
     rows = [outbox.entered(assessment, target, **asked) for target in records(assessment).targets]
     for row in rows:
         if outbox.press(row, **asked):
-            carry_out(row, hand)
+            carry_out(row, lambda: hand)
     return rows
 
 
 def resume(row_id: int) -> None:
     """Send what waits, without a clinician; what needs one is kept until somebody presses again."""
     row = WriteBack.objects.select_related("assessment__ehr").get(pk=row_id)
-    if not outbox.take(row):
-        return
-    if goes_on_alone(row):
-        carry_out(row, None)
-    else:
-        outbox.finish(row, status=WriteBack.Status.WAITING, failure=words.INTERRUPTED)
+    if outbox.take(row):
+        carry_out(row, partial(own_hand, row))
+
+
+def automatic(assessments: QuerySet[Assessment]) -> int:
+    """By the policy `auto`: queue what their services keep; how many rows are new. Twice changes nothing.
+
+    Only of services that are live, never of a restricted chart. Nobody has confirmed it, so it is preliminary.
+    """
+    wanted = EnabledService.objects.filter(
+        write_back=EnabledService.WriteBackPolicy.AUTO, stage=EnabledService.Stage.LIVE, ehr__active=True
+    )
+    entered = 0
+    for here in wanted:
+        answered = assessments.filter(ehr=here.ehr, service_id=here.service_id, status=Assessment.Status.DONE)
+        for assessment in answered.filter(write_backs=None, snapshot__isnull=False).select_related("ehr"):
+            if not assessment.context.patient.restricted:
+                targets = records(assessment).targets
+                entered += len([outbox.entered(assessment, target, confirmed_by="", seen_key="") for target in targets])
+    return entered

@@ -13,7 +13,6 @@ _SAID = {
     423: "The record is locked at the EHR.",
     429: "The EHR asks Bedside to wait.",
 }
-INTERRUPTED = "Bedside was interrupted while it sent this."
 
 
 def said(error: CdsError) -> str:

@@ -12,9 +12,10 @@ from cds.errors import CdsError, FhirError
 from cds.models import WriteBack
 from cds.writeback import outbox, words
 from cds.writeback.allowed import WriteBackOff, require_allowed
+from cds.writeback.alone import NeedsClinician, can
 from cds.writeback.archive import into_archive
 from cds.writeback.chart import into_chart
-from cds.writeback.hand import Hand
+from cds.writeback.hand import Lend
 from cds.writeback.plan import Declined
 
 logger = logging.getLogger(__name__)
@@ -23,18 +24,17 @@ Status = WriteBack.Status
 _LATER = {401, 409, 423}  # the session is over, or somebody else is changing it: another try may go through
 
 
-def carry_out(row: WriteBack, hand: Hand | None) -> None:
-    """Work on a row that is ours. Does not raise: what went wrong stands in the row and, in detail, in the log.
-
-    `hand` is None where nobody's token is at hand and none is needed.
-    """
+def carry_out(row: WriteBack, lend: Lend) -> None:
+    """Work on a row that is ours. Does not raise: what went wrong stands in the row and, in detail, in the log."""
     _note(row, step="begun")
     try:
-        require_allowed(row.assessment)
-        _WAYS[row.target](row, hand)
+        require_allowed(row.assessment, confirmed=bool(row.requested_by))
+        _WAYS[row.target](row, lend)
         outbox.finish(row, status=Status.SENT, sent_at=timezone.now())
     except outbox.Overtaken:
         return
+    except NeedsClinician as error:
+        outbox.finish(row, status=Status.WAITING, failure=words.said(error))
     except (Declined, WriteBackOff) as error:
         outbox.finish(row, status=Status.DECLINED, failure=words.said(error))
     except CdsError as error:
@@ -46,7 +46,7 @@ def carry_out(row: WriteBack, hand: Hand | None) -> None:
     _note(row, step=row.status)
 
 
-_WAYS: dict[str, Callable[[WriteBack, Hand | None], None]] = {
+_WAYS: dict[str, Callable[[WriteBack, Lend], None]] = {
     WriteBack.Target.CHART: into_chart,
     WriteBack.Target.ARCHIVE: into_archive,
 }
@@ -66,8 +66,8 @@ def _failed(row: WriteBack, error: CdsError) -> None:
 
 
 def goes_on_alone(row: WriteBack) -> bool:
-    """Can it be sent without a clinician's session? A report that is built can."""
-    return row.payload is not None
+    """Can it be sent without a clinician's session? A report that is built can, and what our own access covers."""
+    return row.payload is not None or can(row.assessment.ehr)
 
 
 def _note(row: WriteBack, *, step: str) -> None:
