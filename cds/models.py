@@ -80,7 +80,9 @@ class Ehr(models.Model):
         help_text="As the server says; empty: it is asked when it is first needed, and at each test of the connection.",
     )
     fhir_version_named = models.BooleanField(
-        default=False, help_text="The server has several versions at one address, so each request names the one above."
+        default=False,
+        verbose_name="several FHIR versions at this address",
+        help_text="So each request names the one above, as the server asks in its CapabilityStatement.",
     )
     client_id = models.CharField(max_length=200, blank=True, help_text="Our OAuth client id at this EHR.")
     client_kind = models.CharField(max_length=10, choices=ClientKind, default=ClientKind.PUBLIC)

@@ -421,7 +421,7 @@ def _stated_codes(found: shapes.Statement) -> tuple[frozenset[Code], str]:
         kinds = list(found.type or ())
         codes = frozenset[Code]().union(*(_codes(kind)[0] for kind in kinds))
         text = next((text for kind in kinds if (text := _codes(kind)[1])), "")
-        kind = _codes(shapes.Concept(coding=classes(found)))[0]
+        kind = {code_of(one.system, one.code) for one in classes(found) if one.system and one.code}
         return codes | kind, text
     if found.medication_codeable_concept or found.medication_reference:
         named = found.medication_codeable_concept or _contained(found, found.medication_reference or shapes.Reference())
