@@ -1,7 +1,7 @@
 """Renewal: a model in use is recalibrated, or trained on, with the cases of the hospitals. It leaves a draft, never more.
 
 The people that the recipe learnt from are not in a hospital, and the outcomes there are too few to start anew: so new trees
-are grown on top of the booster in use (docs/decisions/013-renewal-goes-on-from-the-live-model.md).
+are grown on top of the booster in use (docs/decisions/010-renewal-goes-on-from-the-live-model.md).
 """
 
 from __future__ import annotations
