@@ -227,6 +227,9 @@ def test_what_a_token_does_not_open_is_left_out_and_said(hospital: Ehr) -> None:
 
 
 def test_an_ehr_that_does_not_answer_is_tried_again_by_the_next_press(hospital: Ehr) -> None:
+    """Where it gives us no access of our own; where it does, tests/cds/writeback/test_alone.py."""
+    hospital.system_client_id = ""
+    hospital.save()
     assessment, base, patient = assessed(hospital), hospital.fhir_base, read(hospital)
     hospital.fhir_base = assessment.ehr.fhir_base = "http://127.0.0.1:9/fhir"  # the port "discard": nobody listens
     failed = press(assessment, client=client_of(hospital), patient=patient)["chart"]
