@@ -45,8 +45,8 @@ def assess(assessment_id: str) -> None:
     """Score a queued assessment and those that wait with it, until nothing waits, and ring for each."""
     doorbell.answered()
     while answered := verb.assess(assessment_id):
-        doorbell.ring(*answered)
         writeback.automatic(Assessment.objects.filter(pk__in=answered))
+        doorbell.ring(*answered)  # last: who hears it may look at all that the answer led to
         if len(answered) < verb.AT_ONCE:
             break
 
