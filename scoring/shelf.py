@@ -138,7 +138,7 @@ def _look_up(name: str) -> _Approved:
         _approved.pop(name, None)
         raise ModelMissing(name)
     same = known is not None and (known.version, known.sha256) == found
-    facts = known.facts if known and same else rows.values_list("facts", flat=True).get(version=found[0])
+    facts = known.facts if known and same else _row(name, found[0]).facts  # of whatever status: it may just be replaced
     _approved[name] = _Approved(version=found[0], sha256=found[1], facts=facts, seen=time.monotonic())
     return _approved[name]
 
