@@ -680,11 +680,6 @@ class WriteBack(models.Model):
         CHART = "chart", "FHIR, into the chart"
         ARCHIVE = "archive", "DICOM SR, into the archive"
 
-    class Aim(models.TextChoices):
-        WRITE = "write", "Write it"
-        SUPERSEDE = "supersede", "Mark it as superseded by a later result"
-        RETRACT = "retract", "Mark it as entered in error"
-
     class Status(models.TextChoices):
         QUEUED = "queued", "Waiting: Bedside sends it by itself"
         WAITING = "waiting", "Waiting for a clinician to press again"
@@ -702,7 +697,6 @@ class WriteBack(models.Model):
 
     assessment = models.ForeignKey(Assessment, on_delete=models.CASCADE, related_name="write_backs")
     target = models.CharField(max_length=10, choices=Target)
-    aim = models.CharField(max_length=10, choices=Aim, default=Aim.WRITE)
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     tries = models.PositiveIntegerField(default=0)
     delays = models.PositiveSmallIntegerField(default=0, help_text="Tries in a row that may succeed later.")
@@ -721,7 +715,7 @@ class WriteBack(models.Model):
     requested_at = models.DateTimeField(default=timezone.now)
     seen_key = models.CharField(max_length=64, blank=True, help_text="A keyed hash of the patient as confirmed.")
     payload = EncryptedField(null=True, help_text="The report on its way to the archive; gone once it is there.")
-    reason = models.CharField(max_length=200, blank=True, help_text="Why it was retracted or sent again.")
+    reason = models.CharField(max_length=200, blank=True, help_text="Why it was sent again.")
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -729,18 +723,15 @@ class WriteBack(models.Model):
         indexes = [
             models.Index(fields=["due_at"], name="unsent_write_backs", condition=models.Q(status="queued")),
         ]
-        permissions = [
-            ("resend_writeback", "Can send a write-back again"),
-            ("retract_writeback", "Can retract what was written"),
-        ]
+        permissions = [("resend_writeback", "Can send a write-back again")]
 
     def __str__(self) -> str:
-        return f"{self.aim} {self.target}: {self.status}"
+        return f"{self.target}: {self.status}"
 
     @property
     def written(self) -> bool:
-        """It stands there, and nothing else is meant to become of it."""
-        return self.aim == self.Aim.WRITE and self.status == self.Status.SENT
+        """It stands there."""
+        return self.status == self.Status.SENT
 
 
 class KnownLimit(models.Model):

@@ -132,9 +132,6 @@ def waiting() -> list[Waiting]:
         test=False,
         queued_at__gt=timezone.now() - _WEEK,
     )
-    unread = Feedback.objects.filter(reviewed_at=None)
-    overrides = unread.filter(outcome=Feedback.Outcome.OVERRIDDEN).exclude(card__assessment__test=True)
-    wrong = unread.filter(outcome=Feedback.Outcome.WRONG).exclude(assessment__test=True)
     return [
         *_to_decide(),
         Waiting(
@@ -155,6 +152,15 @@ def waiting() -> list[Waiting]:
             count=failed.count(),
             url=_list("cds_assessment", status__in="failed,expired", test__exact="0"),
         ),
+        *_to_review(),
+    ]
+
+
+def _to_review() -> list[Waiting]:
+    unread = Feedback.objects.filter(reviewed_at=None)
+    overrides = unread.filter(outcome=Feedback.Outcome.OVERRIDDEN).exclude(card__assessment__test=True)
+    wrong = unread.filter(outcome=Feedback.Outcome.WRONG).exclude(assessment__test=True)
+    return [
         Waiting(
             what="Reports that an answer looks wrong",
             count=wrong.count(),

@@ -20,7 +20,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "clinical approver": (
         *("cds.change_enabledservice", "cds.switch_off", "cds.ask_stage", "cds.approve_stage"),
         *("cds.ask_model", "cds.approve_model", "cds.roll_back_model", "cds.review_feedback"),
-        *("cds.resend_writeback", "cds.retract_writeback"),
+        "cds.resend_writeback",
         "scoring.acknowledge_drift",
     ),
     "auditor": (),

@@ -180,7 +180,7 @@ class Section:
     @property
     def saved(self) -> bool:
         """Is there nothing that another press would do?"""
-        return bool(self.kept) and all(one.aim != WriteBack.Aim.WRITE or one.written for one in self.kept)
+        return bool(self.kept) and all(one.written for one in self.kept)
 
     @property
     def records(self) -> list[Any]:

@@ -1,7 +1,6 @@
 """What one "Save to chart" sends: all or nothing in one transaction (R4 http, 3.1.0.11), and what came back.
 
-Everything with an identifier is created only if it is not there yet. Provenance has none in R4: whoever sends again
-after an answer that got lost looks first (`identifying_searches`).
+Everything with an identifier is created only if it is not there yet; Provenance has none in R4.
 """
 
 from __future__ import annotations
@@ -60,12 +59,6 @@ def transaction(
         whole.append(author.signs(provenance(records, targets=targets, signature=signed)))
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [_entry(one, version) for one in whole]}
     return require_valid(bundle, version)
-
-
-def essential(records: Sequence[Charted], *, fhir_user: str = "", version: Version = Version.R4) -> Resource:
-    """For an EHR that lets us create nothing beside the records: each with its author inside."""
-    latest = max(record.at for record in records)
-    return transaction(records, fhir_user=fhir_user, confirmed_at=latest, version=version, beside=frozenset())
 
 
 class _Author(NamedTuple):
@@ -130,11 +123,6 @@ def _query(resource: Resource) -> str:
     return f"identifier={identifier['system']}|{quote(identifier['value'], safe='/')}"
 
 
-def identifying_searches(bundle: Resource) -> list[str]:
-    """One search for each of the patient's resources in `bundle`: is it there already?"""
-    return [_identified(entry) for entry in bundle["entry"] if "subject" in entry["resource"]]
-
-
 def _identified(entry: Resource) -> str:
     """`Type?identifier=...`, or `Type` for what has no identifier."""
     request = entry["request"]
@@ -179,20 +167,6 @@ def _reference(entry: _Entry, kind: str) -> str | None:
     _, _, after = f"/{response.location or ''}".rpartition(f"/{kind}/")
     resource_id = after.partition("/")[0] or (entry.resource.id if entry.resource else None)
     return f"{kind}/{resource_id}" if resource_id else None
-
-
-class _Found(Shape):
-    resource: Kind | None = None
-
-
-class _Searchset(Shape):
-    entry: list[_Found] = []
-
-
-def found_any(answer: bytes) -> bool:
-    """Did the search find what it looked for?"""
-    kinds = [entry.resource.resource_type for entry in _read(answer, _Searchset).entry if entry.resource]
-    return any(kind != "OperationOutcome" for kind in kinds)
 
 
 def _read(answer: bytes, shape: type[S]) -> S:

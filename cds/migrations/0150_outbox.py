@@ -27,12 +27,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterModelOptions(
             name='writeback',
-            options={'permissions': [('resend_writeback', 'Can send a write-back again'), ('retract_writeback', 'Can retract what was written')]},
-        ),
-        migrations.AddField(
-            model_name='writeback',
-            name='aim',
-            field=models.CharField(choices=[('write', 'Write it'), ('supersede', 'Mark it as superseded by a later result'), ('retract', 'Mark it as entered in error')], default='write', max_length=10),
+            options={'permissions': [('resend_writeback', 'Can send a write-back again')]},
         ),
         migrations.AddField(
             model_name='writeback',
@@ -67,7 +62,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='writeback',
             name='reason',
-            field=models.CharField(blank=True, help_text='Why it was retracted or sent again.', max_length=200),
+            field=models.CharField(blank=True, help_text='Why it was sent again.', max_length=200),
         ),
         migrations.AddField(
             model_name='writeback',

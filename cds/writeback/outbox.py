@@ -35,7 +35,7 @@ def entered(assessment: Assessment, target: WriteBack.Target, *, confirmed_by: s
 
 def press(row: WriteBack, *, confirmed_by: str, seen_key: str) -> bool:
     """A clinician wants it written (again). Whether it is ours to send now: not if it is there, or under way."""
-    unwritten = _free(row).filter(aim=WriteBack.Aim.WRITE).exclude(status=Status.SENT)
+    unwritten = _free(row).exclude(status=Status.SENT)
     asked = {"requested_by": confirmed_by.encode() or None, "seen_key": seen_key, "requested_at": timezone.now()}
     return _hold(unwritten, row, **asked, status=Status.QUEUED, delays=0)
 

@@ -79,7 +79,6 @@ def _note(row: WriteBack, *, step: str) -> None:
         patient_key=row.assessment.patient_key,
         subject=str(row.assessment_id),
         target=row.target,
-        aim=row.aim,
         step=step,
         form=row.form,
         made=len(row.resources),

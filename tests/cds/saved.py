@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
+from typing import Any
 
 from cds.codes import OURS, Code
 from cds.facts import Quantity, When
+from cds.fhir.transaction import transaction
 from cds.finding import Estimate, Factor
 from cds.identity import PatientIdentity
-from cds.records import Algorithm, ObservationRecord, ReportRecord, RiskAssessmentRecord
+from cds.records import Algorithm, Charted, ObservationRecord, ReportRecord, RiskAssessmentRecord
 
 ASSESSMENT_ID = "7d0f2f60-6d0f-4b52-9a7e-0d7a5f0c1b11"
 AT = datetime(2026, 3, 1, 9, 30, 15, tzinfo=timezone(timedelta(hours=5, minutes=30)))
@@ -87,3 +90,8 @@ ADA = PatientIdentity(
     mrn="NG-100461",
     issuer="urn:oid:2.16.840.1.113883.19.5.99.1",
 )
+
+
+def essential(records: Sequence[Charted], *, fhir_user: str = "") -> dict[str, Any]:
+    """What an EHR is sent that lets us create nothing beside the records."""
+    return transaction(records, fhir_user=fhir_user, confirmed_at=AT, beside=frozenset())

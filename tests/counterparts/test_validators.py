@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from cds.fallbacks import as_diagnostic_report, as_document
-from cds.fhir.transaction import WITH_CARD, essential, transaction
+from cds.fhir.transaction import WITH_CARD, transaction
 from cds.records import Charted
 from tests.cds.fhir.test_write import risk_assessment, written
-from tests.cds.saved import AT, OBSERVATION, REPORT, RISK
+from tests.cds.saved import AT, OBSERVATION, REPORT, RISK, essential
 
 SECONDS = 60
 BOTH = ("medplum", "fhir")

@@ -26,51 +26,52 @@ def records(outcome: Outcome, context: PatientContext, *, assessment_id: str, at
     """RiskAssessment, Observation and report; nothing where there is no estimate."""
     if isinstance(outcome, NotApplicable) or outcome.estimate is None:
         return []
-    guess = outcome.estimate
+    guess, said, patient_id = outcome.estimate, sentence(outcome, context), context.patient.id
     algorithm = Algorithm(
         name=guess.model, version=guess.version, title="Bedside diabetes-risk", card=_card(guess.model, guess.version)
     )
     basis = tuple(sorted({factor.source for factor in guess.factors if factor.source}))
-    said, level = sentence(outcome, context), _level(guess)
-    patient_id = context.patient.id
-    return [
-        ObservationRecord(
-            identifier=f"{assessment_id}-observation",
-            code=PROBABILITY,
-            display=PROBABILITY_TEXT,
-            patient_id=patient_id,
-            at=at,
-            value=Quantity(value=round(guess.probability * 100, 1), unit="%"),
-            algorithm=algorithm,
-            derived_from=basis,
-            note=said,
-        ),
-        RiskAssessmentRecord(
-            identifier=assessment_id,
-            patient_id=patient_id,
-            at=at,
-            outcome=OUTCOME,
-            outcome_text=OUTCOME_TEXT,
-            probability=guess.probability,
-            qualitative=level,
-            algorithm=algorithm,
-            basis=basis,
-            rationale=rationale(guess),
-        ),
-        ReportRecord(
-            assessment_id=assessment_id,
-            at=at,
-            title="Estimate of undiagnosed diabetes",
-            outcome=OUTCOME,
-            outcome_text=OUTCOME_TEXT,
-            qualitative=level,
-            estimate=guess,
-            algorithm=algorithm,
-            conclusion=said,
-            doubts=doubts(outcome, context),
-            limits=limits(algorithm.card),
-        ),
-    ]
+    measured = ObservationRecord(
+        identifier=f"{assessment_id}-observation",
+        code=PROBABILITY,
+        display=PROBABILITY_TEXT,
+        patient_id=patient_id,
+        at=at,
+        value=Quantity(value=round(guess.probability * 100, 1), unit="%"),
+        algorithm=algorithm,
+        derived_from=basis,
+        note=said,
+    )
+    risk = RiskAssessmentRecord(
+        identifier=assessment_id,
+        patient_id=patient_id,
+        at=at,
+        outcome=OUTCOME,
+        outcome_text=OUTCOME_TEXT,
+        probability=guess.probability,
+        qualitative=_level(guess),
+        algorithm=algorithm,
+        basis=basis,
+        rationale=rationale(guess),
+    )
+    return [measured, risk, _report(risk, guess, said=said, doubtful=doubts(outcome, context))]
+
+
+def _report(risk: RiskAssessmentRecord, guess: Estimate, *, said: str, doubtful: tuple[str, ...]) -> ReportRecord:
+    """The same result as the archive keeps it."""
+    return ReportRecord(
+        assessment_id=risk.identifier,
+        at=risk.at,
+        title="Estimate of undiagnosed diabetes",
+        outcome=OUTCOME,
+        outcome_text=OUTCOME_TEXT,
+        qualitative=risk.qualitative,
+        estimate=guess,
+        algorithm=risk.algorithm,
+        conclusion=said,
+        doubts=doubtful,
+        limits=limits(risk.algorithm.card),
+    )
 
 
 @cache
