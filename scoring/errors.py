@@ -6,6 +6,7 @@ ScoringError
 ├── ModelDamaged    the artefact is not the one whose sha256 was recorded
 ├── ModelChanged    another artefact under a version that is already on the shelf
 ├── RecipeMissing   nobody declared how to train that
+├── RecipeUnusable  it asks for what serving does not do
 └── CohortUnusable  the data folder does not hold what the recipe reads
 """
 
@@ -43,6 +44,11 @@ class ModelChanged(ScoringError):
 class RecipeMissing(ScoringError):
     def __init__(self, name: str, known: list[str]) -> None:
         super().__init__(f"no recipe {name}; known: {', '.join(known) or 'none'}")
+
+
+class RecipeUnusable(ScoringError):
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"recipe {name} cannot be followed: {reason}")
 
 
 class CohortUnusable(ScoringError):

@@ -2,166 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
-Facts = Mapping[str, Any]
+from scoring.chapters import FIGURES, written
+from scoring.tables import Facts, interval, periods, share, signed, table
 
 
 def render(facts: Facts, *, words: Mapping[str, str]) -> str:
-    """Markdown. `words` are the chapters only a human can write: title -> text, in order, around the figures."""
+    """Markdown. `words` are the chapters only a human can write: title -> text, in order, before the figures."""
     opening = [f"# {facts['name']} {facts['version']}", f"Predicts: {facts['label']}.", _in_short(facts)]
     chapters = [f"## {title}\n\n{text}" for title, text in words.items()]
-    figures = [f"## {title}\n\n{write(facts)}" for title, write in FIGURES.items()]
+    figures = written(facts, {"Who it learnt from": _data, **FIGURES, **MAKING})
     return "\n\n".join([*opening, *chapters, *figures]) + "\n"
 
 
 def _in_short(facts: Facts) -> str:
-    unweighted, weighted = facts["performance"]["unweighted"], facts["performance"]["weighted"]
+    views, years = facts["performance"], periods(facts["validated_on"])
+    once = views["unweighted"]
+    weighted = (
+        f", weighted to the population {interval(views['weighted']['observed_expected'])}"
+        if "weighted" in views
+        else ""
+    )
     return (
-        f"On {facts['validated_on']['n']} people of {_periods(facts['validated_on'])} ({unweighted['events']} with the"
-        f" label), none of them used in training: AUROC {_interval(unweighted['auroc'], 3)}, observed/expected"
-        f" {_interval(unweighted['observed_expected'])}, weighted to the nation"
-        f" {_interval(weighted['observed_expected'])}. Square brackets hold 95 % intervals throughout."
+        f"On {facts['validated_on']['n']} people{f' of {years}' if years else ''} ({once['events']} with the label),"
+        f" none of them used in training: AUROC {interval(once['auroc'], 3)}, observed/expected"
+        f" {interval(once['observed_expected'])}{weighted}. Square brackets hold 95 % intervals throughout."
     )
 
 
 def _data(facts: Facts) -> str:
     rows = [
-        (use, _periods(facts[key]), facts[key]["n"], facts[key]["events"])
+        (use, periods(facts[key]) or "no time", facts[key]["n"], facts[key]["events"])
         for use, key in (("training", "trained_on"), ("validation", "validated_on"))
     ]
     return (
-        f"Source: {facts['source']}, file sha256 `{facts['source_sha256']}`.\n\n"
-        + _table(("use", "years", "people", "with the label"), rows)
-        + "\n\nThe shipped model is the one validated: it was not fitted again on all years."
+        f"Source: {facts['source']}, sha256 `{facts['source_sha256']}`.\n\n"
+        + table(("use", "years", "people", "with the label"), rows)
+        + "\n\nThe shipped model is the one validated: it was not fitted again on everybody."
     )
 
 
-def _performance(facts: Facts) -> str:
-    names = {
-        "unweighted": "each person once",
-        "weighted": "weighted to the nation",
-        "subsample": "the survey's own weight, its fasting half only",
-    }
+def _thresholds(facts: Facts) -> str:
     rows = [
         (
-            title,
-            _interval(view["auroc"], 3),
-            _interval(view["observed_expected"]),
-            _interval(view["brier"], 4),
-            f"{view['calibration_slope']:.2f}",
-            f"{view['calibration_intercept']:.2f}",
-            view["n"],
-            view["events"],
+            f"**{row['rule']}**" if row["shipped"] else row["rule"],
+            f"{row['threshold']:g}",
+            f"{row['alerts_per_100']:.1f}",
+            *(share(row[name]) for name in ("sensitivity", "ppv")),
+            "none" if row["f1"] is None else f"{row['f1']:.2f}",
         )
-        for title, view in ((names[name], facts["performance"][name]) for name in names)
+        for row in facts["thresholds"]
     ]
-    head = ("weight", "AUROC", "observed/expected", "Brier", "slope", "intercept", "people", "with the label")
-    alerts = [
-        (names[name], *_alerts(facts["performance"][name]["at_threshold"])) for name in ("unweighted", "weighted")
-    ]
+    head = ("rule", "threshold", "alerts per 100", "sensitivity", "PPV", "F1")
     return (
-        "With every value the survey has of a person.\n\n"
-        + _table(head, rows)
-        + f"\n\nAt the threshold of {facts['threshold']:.2f}:\n\n"
-        + _table(
-            ("weight", *ALERTS, "specificity"),
-            [
-                (*row, f"{100 * facts['performance'][name]['at_threshold']['specificity']:.1f} %")
-                for row, name in zip(alerts, ("unweighted", "weighted"), strict=True)
-            ],
-        )
+        f"The threshold of {facts['threshold']:g} is set by: {facts['threshold_rule']}. Beside it what other rules would"
+        " have set, on the people trained on, each judged by a model that never saw him or her. F1 knows nothing of what"
+        f" an alert costs and what a missed case costs; it is reported and not used.\n\n{table(head, rows)}"
     )
 
 
-def _patterns(facts: Facts) -> str:
-    low, high = facts["trusted_observed_expected"]
+def _calibration(facts: Facts) -> str:
+    line, search = facts["calibration"], facts["search"]
+    return (
+        f"Platt's line: log-odds times {line['slope']:.3f}, {signed(line['intercept'])}; contributions are multiplied"
+        " alike and still add up. It is drawn on the people trained on: each"
+        f" of {search['folds']} parts of them was judged by a model made of the others from scratch, its number of"
+        " trees included. Those who test had no part in it."
+    )
+
+
+def _search(facts: Facts) -> str:
+    search = facts["search"]
+    varied = sorted(search["space"]) or sorted(search["trials"][0]["params"])
     rows = [
         (
-            name or "(none)",
-            _triple(figures, "auroc", 3),
-            _triple(figures, "observed_expected"),
-            f"{figures['observed_expected_weighted']:.2f}",
-            f"{figures['observed_expected_subsample']:.2f}",
-            *_alerts(figures["at_threshold"]),
-            f"{figures['events']}/{figures['n']}",
-            "**abstains**" if figures["abstain"] else "",
+            place + 1,
+            *(f"{trial['params'].get(key, '')}" for key in varied),
+            trial["rounds"],
+            f"{trial['loss']:.5f}",
         )
-        for name, figures in facts["patterns"].items()
+        for place, trial in enumerate(search["trials"])
     ]
-    head = ("known beside age and sex", "AUROC", "O/E", "O/E nation", "O/E fasting half", *ALERTS, "cases/people", "")
     return (
-        "The same people with the other groups of values hidden. O/E is observed/expected, each person once; then"
-        " weighted to the nation; then under the survey's own weight in its fasting half. The model abstains where one"
-        f" of the first two leaves {low}-{high}; the third has half the cases and is only reported.\n\n"
-    ) + _table(head, rows)
+        f"{len(rows)} settings were tried, the first of them those of the recipe, the others drawn at random. Each grew"
+        f" trees until {search['patience']} more did not help people left out ({search['folds']} parts in turn); the"
+        " smallest log loss there wins, and a model with that many trees is grown on all who are trained on.\n\n"
+        + table(("place", *varied, "trees", "log loss"), rows)
+    )
 
 
-def _groups(facts: Facts) -> str:
+def _class_weights(facts: Facts) -> str:
+    found = facts.get("comparisons", {}).get("class_weights")
+    if not found:
+        return ""
     rows = [
         (
-            group,
-            value,
-            _interval(figures["auroc"], 3) if "auroc" in figures else "too few",
-            _interval(figures["observed_expected"]) if "observed_expected" in figures else "too few",
-            *(_alerts(figures["at_threshold"]) if "at_threshold" in figures else ("", "", "")),
-            f"{figures['events']}/{figures['n']}",
+            row["class_weight"],
+            "yes" if row["calibrated"] else "no",
+            f"{row['auroc']:.3f}",
+            f"{row['average_precision']:.3f}",
+            f"{row['observed_expected']:.2f}",
+            f"{row['calibration_slope']:.2f}",
+            f"{row['brier']:.4f}",
+            f"{row['log_loss']:.4f}",
         )
-        for group, values in facts["by_group"].items()
-        for value, figures in values.items()
+        for row in found["rows"]
     ]
-    head = ("", "group", "AUROC", "observed/expected", *ALERTS, "cases/people")
+    before, after = found["trained_on"], found["measured_on"]
+    head = ("class weight", "Platt", "AUROC", "AUPRC", "observed/expected", "slope", "Brier", "log loss")
     return (
-        "None of these but age and sex is a feature. Above 1 the model says too little, below 1 too much.\n\n"
-        + _table(head, rows)
+        f"Trained on {_who(before)} and measured on {_who(after)}, all of them people that the shipped model was"
+        " trained on. Weighing the cases up to the number of the others multiplies the odds that the model says, so that"
+        " a probability means nothing until it is calibrated again; the order of people gains nothing by it. No class"
+        f" weight is shipped.\n\n{table(head, rows)}"
     )
 
 
-def _rival(facts: Facts) -> str:
-    key = next(key for key in facts if key.startswith("versus_"))
-    rival = key.removeprefix("versus_").removesuffix("_alone")
+def _preparation(facts: Facts) -> str:
+    found = facts.get("comparisons", {}).get("preparation")
+    if not found:
+        return ""
     rows = [
         (
-            name,
-            f"{figures['auroc_model']:.3f}",
-            f"{figures['auroc_rival']:.3f}",
-            _interval(figures["difference"], 3),
-            "yes" if figures["beats"] else "**no**",
-            f"{100 * figures['sensitivity_model']:.0f} % at {figures['alerts_per_100']:.1f}",
-            f"{100 * figures['sensitivity_rival']:.0f} % at {figures['rival_alerts_per_100']:.1f}"
-            f" ({rival} >= {figures['rival_cut']:g})",
-            f"{figures['events']}/{figures['n']}",
+            f"**{name}**" if name == found["taken"] else name,
+            f"{option['loss']:.4f}",
+            interval(option["worse"], 4),
+            *(f"{option['as_recorded'][key]:.{digits}f}" for key, digits in PREPARED),
+            *(f"{option['parts_hidden'][key]:.{digits}f}" for key, digits in PREPARED),
         )
-        for name, figures in facts[key].items()
+        for name, option in found["options"].items()
     ]
-    head = (
-        "people",
-        "AUROC model",
-        f"AUROC {rival}",
-        "difference",
-        "ranks better",
-        "model finds, alerts per 100",
-        f"{rival} alone finds, alerts per 100",
-        "cases/people",
-    )
+    head = ("outliers + missing", "log loss", "worse by", "AUROC", "O/E", "AUROC, parts hidden", "O/E, parts hidden")
     return (
-        f"Would {rival} by itself do? The difference is taken on the same resamples; the cut-off of {rival} is set"
-        f" after the fact so that it raises about as many alerts as the model does at its threshold.\n\n"
-        f"{_table(head, rows)}\n\n{_verdict(facts[key], rival)}"
+        f"Trained on {_who(found['trained_on'])}, measured on {_who(found['measured_on'])}. Another way than rows as they"
+        f" are is taken only if it is surely better; taken: {found['taken']}.\n\n{table(head, rows)}"
     )
 
 
-def _verdict(versus: Facts, rival: str) -> str:
-    ranks = [f"{name}: {'better' if part['beats'] else 'not better'}" for name, part in versus.items()]
-    finds = [
-        f"{name}: {'more' if part['sensitivity_model'] > part['sensitivity_rival'] else 'not more'}"
-        for name, part in versus.items()
-    ]
-    return (
-        f"Plainly: the model ranks people compared with {rival} alone – {'; '.join(ranks)}. At the threshold it finds"
-        f" cases compared with {rival} alone – {'; '.join(finds)}."
-    )
+def _who(summary: Facts) -> str:
+    years = periods(summary)
+    return f"{summary['n']} people{f' of {years}' if years else ''} ({summary['events']} with the label)"
 
 
 def _reproduce(facts: Facts) -> str:
@@ -170,44 +151,22 @@ def _reproduce(facts: Facts) -> str:
     return (
         f"`manage.py train {facts['recipe']} --source {facts['source_name']} --data PATH --seed {facts['seed']}`"
         f" writes the same bytes: sha256 `{facts['sha256']}`.\n\n"
-        f"XGBoost: {parameters}; may only rise or fall with: {_signs(facts['params']['monotone'])}."
+        f"XGBoost: {parameters}.{_signs(facts['params']['monotone'])}"
         f" {facts['copies']} copies of each person. Libraries: {libraries}."
     )
 
 
 def _signs(monotone: Mapping[str, int]) -> str:
-    return ", ".join(f"{key} ({'up' if sign > 0 else 'down'})" for key, sign in sorted(monotone.items()))
+    signs = ", ".join(f"{key} ({'up' if sign > 0 else 'down'})" for key, sign in sorted(monotone.items()))
+    return f" It may only rise or fall with: {signs}." if signs else ""
 
 
-FIGURES: Mapping[str, Callable[[Facts], str]] = {
-    "Years": _data,
-    "How good it is": _performance,
-    "By what is known": _patterns,
-    "By group of people": _groups,
-    "Against one value alone": _rival,
+PREPARED = (("auroc", 3), ("observed_expected", 2))  # a figure and its digits
+MAKING: Mapping[str, Callable[[Facts], str]] = {
+    "Why this threshold": _thresholds,
+    "How it was calibrated": _calibration,
+    "Settings that were tried": _search,
+    "Class weights": _class_weights,
+    "Outliers and missing values": _preparation,
     "How to make it again": _reproduce,
 }
-ALERTS = ("alerts per 100", "sensitivity", "PPV")
-
-
-def _alerts(figures: Facts) -> tuple[str, str, str]:
-    ppv = "none" if figures["ppv"] is None else f"{100 * figures['ppv']:.0f} %"
-    return f"{figures['alerts_per_100']:.1f}", f"{100 * figures['sensitivity']:.0f} %", ppv
-
-
-def _periods(summary: Facts) -> str:
-    return f"{summary['periods'][0][:4]}-{summary['periods'][-1][-4:]}"
-
-
-def _interval(figures: Facts, digits: int = 2) -> str:
-    return f"{figures['value']:.{digits}f} [{figures['low']:.{digits}f}, {figures['high']:.{digits}f}]"
-
-
-def _triple(figures: Facts, name: str, digits: int = 2) -> str:
-    values = {"value": figures[name], "low": figures[f"{name}_low"], "high": figures[f"{name}_high"]}
-    return _interval(values, digits)
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from django.utils.module_loading import autodiscover_modules
 from scoring.cohorts import Cohort
 from scoring.errors import RecipeMissing
 from scoring.preparation import Preparation
+from scoring.thresholds import Threshold
 
 Source = Callable[[str], Cohort]  # a path or an address
 
@@ -26,10 +27,10 @@ class Mask:
 
 @dataclass(frozen=True, kw_only=True)
 class Rival:
-    """The simplest thing that could do the job: one feature by itself, compared in each value of a group too."""
+    """The simplest thing that could do the job: one feature by itself; compared in each value of a group too."""
 
     key: str
-    by: str
+    by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,23 +44,34 @@ class Recipe:
     label: str
     sources: Mapping[str, Source]
     features: tuple[str, ...]
-    groups: Mapping[str, tuple[str, ...]]  # features that a chart has or lacks together
-    masks: tuple[Mask, ...]
-    copies: int  # of each person, the first unmasked
-    monotone: Mapping[str, int]
-    params: Mapping[str, Any]
-    rounds: int
-    train_until: str  # period
-    half_life_years: float  # a person this much older than the newest training period counts half
-    weight_power: float  # 1 = the survey's weights, 0 = none
-    threshold: float
-    trusted: tuple[float, float]  # observed/expected; outside the model abstains
-    resamples: int  # for the 95 % intervals
-    rival: Rival
-    describe: Callable[[Cohort], Mapping[str, Any]]  # further facts of the training years
+    threshold: Threshold
     words: Mapping[str, str]  # chapters of the model card
+
+    # Of XGBoost. The search tries `params` first, then `trials` draws from `space`; the number of trees is found.
+    params: Mapping[str, Any]
+    space: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    trials: int = 0
+    most_rounds: int = 1000
+    patience: int = 30  # rounds without gain on people left out, after which no tree is added
+    folds: int = 5  # parts of the people, each left out in turn, for the number of trees and for calibration
+    monotone: Mapping[str, int] = field(default_factory=dict)  # 1: may only rise with the feature; -1: only fall
+
+    # Who is trained on and how much each counts.
+    train_until: str = ""  # the last period for training; "" where there is no time: then a quarter of the people tests
+    half_life_years: float | None = None  # a person this much older than the newest training period counts half
+    weight_power: float = 1.0  # 1 = the cohort's weights, 0 = none
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # features that a chart has or lacks together
+    masks: tuple[Mask, ...] = ()
+    copies: int = 1  # of each person, the first unmasked
+
     # What the comparison chose (scoring.preparations); its limits are those that it tries.
     preparation: Preparation = field(default_factory=Preparation)
+
+    # What is measured.
+    trusted: tuple[float, float] = (0.8, 1.25)  # observed/expected; outside the model abstains
+    resamples: int = 1000  # for the 95 % intervals
+    rival: Rival | None = None
+    describe: Callable[[Cohort], Mapping[str, Any]] = lambda _: {}  # further facts of the people trained on
 
     def read(self, source: str, data: str) -> Cohort:
         """Its people, with its features in its order, fit to learn from; CohortUnusable says what is wrong with them."""

@@ -57,6 +57,14 @@ class Model:
         raw = self.booster.predict(matrix, pred_contribs=True).astype(np.float64)
         return [_score(parts) for parts in calibrated(raw, self.facts)]
 
+    def probabilities(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same probabilities without their reasons, for thousands of rows at once."""
+        from xgboost import DMatrix
+
+        matrix = DMatrix(rows, feature_names=list(self.features), nthread=1)
+        margins = self.booster.predict(matrix, output_margin=True).astype(np.float64)
+        return np.asarray(1 / (1 + np.exp(-calibrated(margins[:, np.newaxis], self.facts)[:, 0])))
+
 
 def calibrated(parts: NDArray[np.float64], facts: Mapping[str, Any]) -> NDArray[np.float64]:
     """Log-odds, one row a person and the base last, on Platt's line where training drew one; they still add up.

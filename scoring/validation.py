@@ -1,75 +1,128 @@
-"""Measure a fitted model on later years: in each pattern of missing data, by group, against one feature alone."""
+"""Measure a model on people it never saw: as a whole, with parts of the chart hidden, against one feature alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring import evaluate
+from scoring import curves, evaluate
 from scoring.cohorts import Cohort
-from scoring.recipes import Recipe
+from scoring.evaluate import Interval, Measures, Numbers, Ranking
+from scoring.groups import FEWEST_EVENTS, by_group, gaps
+from scoring.progress import steps
+from scoring.recipes import Recipe, Rival
+from scoring.shelf import Model
 
-FEWEST_EVENTS = 20  # below, a group's figures would be noise, and a resample could hold no event at all
+SPECIFICITIES, SENSITIVITIES = (0.8, 0.9, 0.95), (0.7, 0.8, 0.9)
+PATTERN = (
+    *("auroc", "auroc_low", "auroc_high"),
+    *("observed_expected", "observed_expected_low", "observed_expected_high"),
+    *("observed_expected_weighted", "observed_expected_subsample"),
+)
+LINE = ("calibration_intercept", "calibration_slope")
 
 
-def validate(recipe: Recipe, booster: Any, cohort: Cohort, *, seed: int) -> dict[str, Any]:
-    probability = predict(recipe, booster, cohort.rows)
+@dataclass(frozen=True, kw_only=True)
+class Exam:
+    """What is measured, and how surely."""
+
+    model: Model
+    threshold: float
+    seed: int
+    resamples: int
+
+    def bootstrap(self, people: Cohort, measures: Measures, weight: Numbers | None = None) -> dict[str, Interval]:
+        """Persons drawn anew; each counts once, or as much as `weight` says."""
+        once = np.ones(len(people)) if weight is None else weight
+        return evaluate.bootstrap(measures, people.person, once, seed=self.seed, count=self.resamples)
+
+
+def validate(recipe: Recipe, model: Model, cohort: Cohort, *, threshold: float, seed: int) -> dict[str, Any]:
+    """Facts about the model on these people, whose rows have its features in its order."""
+    exam = Exam(model=model, threshold=threshold, seed=seed, resamples=recipe.resamples)
+    probability = model.probabilities(cohort.rows)
+    groups = by_group(cohort, probability, threshold=threshold, bootstrap=exam.bootstrap)
+    versus = {f"versus_{recipe.rival.key}_alone": versus_rival(exam, recipe.rival, cohort)} if recipe.rival else {}
     return {
         "validated_on": cohort.summary(),
-        "performance": performance(recipe, cohort, probability, seed=seed),
-        "patterns": {name: _pattern(recipe, booster, part, seed=seed) for name, part in patterns(recipe, cohort)},
-        "by_group": by_group(recipe, cohort, probability, seed=seed),
-        f"versus_{recipe.rival.key}_alone": versus_rival(recipe, cohort, probability, seed=seed),
+        "performance": performance(exam, cohort, probability),
+        "curves": curves.curves(cohort.label, probability, cohort.person, seed=seed, resamples=recipe.resamples),
+        "patterns": {
+            name: _pattern(exam, part, trusted=recipe.trusted)
+            for name, part in steps(list(patterns(recipe, cohort)), doing="Patterns of missing data")
+        },
+        "by_group": groups,
+        "gaps": gaps(groups),
+        **versus,
     }
 
 
-def predict(recipe: Recipe, booster: Any, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    from xgboost import DMatrix
-
-    answers = booster.predict(DMatrix(rows, feature_names=list(recipe.features), nthread=1))
-    return np.asarray(answers, dtype=np.float64)
-
-
-def performance(
-    recipe: Recipe, cohort: Cohort, probability: NDArray[np.float64], *, seed: int
-) -> dict[str, dict[str, Any]]:
-    """Under three weights: each person once, the nation, and the nation as the fasting half of the survey sees it."""
-    views = {"unweighted": np.ones(len(cohort)), "weighted": cohort.weight, "subsample": cohort.subsample_weight}
-    return {name: _performance(recipe, cohort, probability, weight, seed=seed) for name, weight in views.items()}
+def performance(exam: Exam, cohort: Cohort, probability: Numbers) -> dict[str, dict[str, Any]]:
+    """Each person once; and where a survey has weights, as the population, and as its subsample sees the population."""
+    views = {"weighted": cohort.weight, "subsample": cohort.subsample_weight}
+    told = {name: view for name, view in views.items() if (view != 1).any() and _both(cohort.label[view > 0])}
+    weights = {"unweighted": np.ones(len(cohort)), **told}
+    return {name: _performance(exam, cohort, probability, weight) for name, weight in weights.items()}
 
 
-def _performance(
-    recipe: Recipe, cohort: Cohort, probability: NDArray[np.float64], weight: NDArray[np.float64], *, seed: int
-) -> dict[str, Any]:
+def _both(label: NDArray[np.bool_]) -> bool:
+    """Are there people with and without it?"""
+    return bool(label.any() and not label.all())
+
+
+def _performance(exam: Exam, cohort: Cohort, probability: Numbers, weight: Numbers) -> dict[str, Any]:
     seen = weight > 0
-    label, chance, weight = cohort.label[seen], probability[seen], weight[seen]
-    intercept, slope = evaluate.calibration_line(label, np.log(chance / (1 - chance)), weight)
-    measures = {
-        "auroc": evaluate.auroc(label, chance),
-        "observed_expected": evaluate.observed_expected(label, chance),
-        "brier": evaluate.brier(label, chance),
-    }
-    return {
-        **{name: asdict(_bootstrap(recipe, measure, weight, seed=seed)) for name, measure in measures.items()},
-        "calibration_intercept": intercept,
-        "calibration_slope": slope,
-        "at_threshold": asdict(evaluate.at_threshold(label, chance, threshold=recipe.threshold, weight=weight)),
-        "n": len(label),
-        "events": int(label.sum()),
-    }
+    people, chance = cohort.where(seen), probability[seen]
+    measures = figures(people.label, chance, threshold=exam.threshold)
+    found = {name: asdict(figure) for name, figure in exam.bootstrap(people, measures, weight[seen]).items()}
+    return {**_nested(found), "n": len(people), "events": int(people.label.sum())}
 
 
-def _bootstrap(
-    recipe: Recipe, measure: evaluate.Measure, weight: NDArray[np.float64], *, seed: int
-) -> evaluate.Interval:
-    return evaluate.bootstrap(measure, weight, seed=seed, resamples=recipe.resamples)
+def figures(label: NDArray[np.bool_], probability: Numbers, *, threshold: float) -> Measures:
+    """All that is said of probabilities; a name with a slash stands for a table inside."""
+    ranking, line = Ranking(label, probability), evaluate.calibration_line(label, evaluate.log_odds(probability))
+    ratio, error = evaluate.observed_expected(label, probability), evaluate.brier(label, probability)
+
+    def measures(weight: Numbers) -> dict[str, Numbers]:
+        tally = ranking.tally(weight)
+        specific = {
+            f"sensitivity_at_specificity/{at:.2f}": evaluate.sensitivity_at(tally, specificity=at)
+            for at in SPECIFICITIES
+        }
+        sensitive = {
+            f"specificity_at_sensitivity/{at:.2f}": evaluate.specificity_at(tally, sensitivity=at)
+            for at in SENSITIVITIES
+        }
+        alerts = evaluate.at_threshold(tally, threshold)
+        return {
+            "auroc": evaluate.area_under_roc(tally),
+            "average_precision": evaluate.average_precision(tally),
+            "observed_expected": ratio(weight),
+            "brier": error(weight),
+            "net_benefit": evaluate.net_benefit(tally, threshold),
+            **dict(zip(LINE, np.moveaxis(line(weight), -1, 0), strict=True)),
+            **specific,
+            **sensitive,
+            **{f"at_threshold/{name}": value for name, value in alerts.items()},
+        }
+
+    return measures
 
 
+def _nested(flat: dict[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for name, value in flat.items():
+        table, _, key = name.rpartition("/")
+        (nested.setdefault(table, {}) if table else nested)[key] = value
+    return nested
+
+
+# --- With parts of the chart hidden ------------------------------------------------------------------------------
 def patterns(recipe: Recipe, cohort: Cohort) -> Iterator[tuple[str, Cohort]]:
     """Every subset of the groups: the people who have all of them, with everything else hidden."""
     names = sorted(recipe.groups)
@@ -90,93 +143,66 @@ def _with_only(recipe: Recipe, cohort: Cohort, kept: tuple[str, ...]) -> Cohort:
     return cohort.where(complete).with_rows(rows[complete])
 
 
-def _pattern(recipe: Recipe, booster: Any, cohort: Cohort, *, seed: int) -> dict[str, Any]:
-    """Abstain where calibration is off, be it among the people surveyed or weighted to the nation."""
-    probability = predict(recipe, booster, cohort.rows)
-    once = np.ones(len(cohort))
-    area = _bootstrap(recipe, evaluate.auroc(cohort.label, probability), once, seed=seed)
-    ratio = evaluate.observed_expected(cohort.label, probability)
-    interval = _bootstrap(recipe, ratio, once, seed=seed)
-    alerts = evaluate.at_threshold(cohort.label, probability, threshold=recipe.threshold, weight=once)
-    low, high = recipe.trusted
+def _pattern(exam: Exam, cohort: Cohort, *, trusted: tuple[float, float]) -> dict[str, Any]:
+    """Abstain where calibration is off, be it among the people at hand or weighted to the population; or unknown."""
+    counts = {"n": len(cohort), "events": int(cohort.label.sum())}
+    if not _both(cohort.label):
+        return {**dict.fromkeys(PATTERN), "at_threshold": None, **counts, "abstain": True}
+    probability = exam.model.probabilities(cohort.rows)
+    ranking, ratio = Ranking(cohort.label, probability), evaluate.observed_expected(cohort.label, probability)
+
+    def measures(weight: Numbers) -> dict[str, Numbers]:
+        return {"auroc": evaluate.area_under_roc(ranking.tally(weight)), "observed_expected": ratio(weight)}
+
+    area, level = exam.bootstrap(cohort, measures).values()
+    weighted = [float(ratio(weight)) for weight in (cohort.weight, cohort.subsample_weight)]
+    figures = (area.value, area.low, area.high, level.value, level.low, level.high, *weighted)
+    low, high = trusted
     return {
-        "auroc": area.value,
-        "auroc_low": area.low,
-        "auroc_high": area.high,
-        "observed_expected": interval.value,
-        "observed_expected_low": interval.low,
-        "observed_expected_high": interval.high,
-        "observed_expected_weighted": ratio(cohort.weight),
-        "observed_expected_subsample": ratio(cohort.subsample_weight),
-        "at_threshold": asdict(alerts),
-        "n": len(cohort),
-        "events": int(cohort.label.sum()),
-        "abstain": not all(low <= figure <= high for figure in (interval.value, ratio(cohort.weight))),
+        **{
+            name: None if figure is None or np.isnan(figure) else figure
+            for name, figure in zip(PATTERN, figures, strict=True)
+        },
+        "at_threshold": _alerts(ranking.tally(np.ones(len(cohort))), exam.threshold),
+        **counts,
+        "abstain": not all(low <= figure <= high for figure in (level.value or 0.0, weighted[0])),
     }
 
 
-def by_group(
-    recipe: Recipe, cohort: Cohort, probability: NDArray[np.float64], *, seed: int
-) -> dict[str, dict[str, dict[str, Any]]]:
-    return {
-        name: {
-            str(value): _group(recipe, cohort.label[column == value], probability[column == value], seed=seed)
-            for value in np.unique(column)
-        }
-        for name, column in cohort.groups.items()
-    }
+def _alerts(tally: evaluate.Tally, threshold: float) -> dict[str, float | None]:
+    found = evaluate.at_threshold(tally, threshold)
+    return {name: float(value) if np.isfinite(value) else None for name, value in found.items()}
 
 
-def _group(recipe: Recipe, label: NDArray[np.bool_], probability: NDArray[np.float64], *, seed: int) -> dict[str, Any]:
-    counts: dict[str, Any] = {"n": len(label), "events": int(label.sum())}
-    if counts["events"] < FEWEST_EVENTS:
-        return counts
-    once = np.ones(len(label))
-    alerts = evaluate.at_threshold(label, probability, threshold=recipe.threshold, weight=once)
-    ratio = evaluate.observed_expected(label, probability)
-    return counts | {
-        "auroc": asdict(_bootstrap(recipe, evaluate.auroc(label, probability), once, seed=seed)),
-        "observed_expected": asdict(_bootstrap(recipe, ratio, once, seed=seed)),
-        "at_threshold": asdict(alerts),
-    }
-
-
-def versus_rival(
-    recipe: Recipe, cohort: Cohort, probability: NDArray[np.float64], *, seed: int
-) -> dict[str, dict[str, Any]]:
+# --- Against one feature alone -----------------------------------------------------------------------------------
+def versus_rival(exam: Exam, rival: Rival, cohort: Cohort) -> dict[str, dict[str, Any]]:
     """Among people whose rival feature is known, all and in each value of the rival's group."""
-    rival = cohort.rows[:, recipe.features.index(recipe.rival.key)]
-    known = ~np.isnan(rival)
-    column = cohort.groups[recipe.rival.by]
+    known = ~np.isnan(cohort.rows[:, cohort.features.index(rival.key)])
+    column = cohort.groups.get(rival.by, np.array([], dtype=np.str_))
     parts = {"all": known} | {str(value): known & (column == value) for value in np.unique(column)}
     return {
-        name: _versus(recipe, cohort.label[part], probability[part], rival[part], seed=seed)
+        name: _versus(exam, cohort.where(part), key=rival.key)
         for name, part in parts.items()
         if cohort.label[part].sum() >= FEWEST_EVENTS
     }
 
 
-def _versus(
-    recipe: Recipe,
-    label: NDArray[np.bool_],
-    probability: NDArray[np.float64],
-    rival: NDArray[np.float64],
-    *,
-    seed: int,
-) -> dict[str, Any]:
+def _versus(exam: Exam, cohort: Cohort, *, key: str) -> dict[str, Any]:
     """The difference on the same resamples, and what the rival finds if it may raise as many alerts as we do."""
-    once = np.ones(len(label))
+    label, rival = cohort.label, cohort.rows[:, cohort.features.index(key)]
+    probability = exam.model.probabilities(cohort.rows)
     ours, theirs = evaluate.auroc(label, probability), evaluate.auroc(label, rival)
-    difference = _bootstrap(recipe, lambda weight: ours(weight) - theirs(weight), once, seed=seed)
-    alerts = int((probability >= recipe.threshold).sum())
+    difference = exam.bootstrap(cohort, lambda weight: {"": ours(weight) - theirs(weight)})[""]
+    alerts = int((probability >= exam.threshold).sum())
     cut = float(np.sort(rival)[-max(alerts, 1)])
+    once = np.ones(len(label))
     return {
-        "auroc_model": ours(once),
-        "auroc_rival": theirs(once),
+        "auroc_model": float(ours(once)),
+        "auroc_rival": float(theirs(once)),
         "difference": asdict(difference),
-        "beats": difference.low > 0,
+        "beats": difference.low is not None and difference.low > 0,
         "alerts_per_100": 100 * alerts / len(label),
-        "sensitivity_model": float((label & (probability >= recipe.threshold)).sum() / label.sum()),
+        "sensitivity_model": float((label & (probability >= exam.threshold)).sum() / label.sum()),
         "sensitivity_rival": float((label & (rival >= cut)).sum() / label.sum()),
         "rival_cut": cut,
         "rival_alerts_per_100": float(100 * (rival >= cut).mean()),

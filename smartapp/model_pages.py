@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from cds.model_card import attributes, document, service_of
 from cds.service import DecisionService
 from cds.source_attributes import CHAPTERS, PARAGRAPH
-from scoring.forest import WIDTHS, drawable
+from scoring import figures, forest
 from scoring.headline import headline
 from scoring.models import ModelVersion
 from scoring.plots import THEMES, svg
@@ -22,6 +22,7 @@ from smartapp import model_card
 LATEST = "latest"
 Status = ModelVersion.Status
 View = Callable[..., HttpResponse]
+Plot = figures.Figure | forest.Forest
 
 
 def of_a_version(view: View) -> Callable[..., HttpResponse]:
@@ -58,7 +59,7 @@ def page(request: HttpRequest, service: DecisionService, version: ModelVersion) 
         "version": version,
         "others": [row for row in _others(version) if _public(request, row)],
         "figures": headline(version.facts),
-        "plots": [(name, plot.says(version.facts)) for name, plot in drawable(version.facts).items()],
+        "plots": [(name, plot.says(version.facts)) for name, plot in _plots(version).items()],
         "card": model_card.as_html(service, version),
         "chapters": [
             (chapter.title, [answers[attribute.key] for attribute in chapter.attributes]) for chapter in CHAPTERS
@@ -66,6 +67,10 @@ def page(request: HttpRequest, service: DecisionService, version: ModelVersion) 
         "regulation": PARAGRAPH,
     }
     return render(request, "smartapp/model.html", shown)
+
+
+def _plots(version: ModelVersion) -> dict[str, Plot]:
+    return {**figures.drawable(version.facts), **forest.drawable(version.facts)}
 
 
 def _others(version: ModelVersion) -> list[ModelVersion]:
@@ -78,8 +83,8 @@ def plot(
     request: HttpRequest, service: DecisionService, version: ModelVersion, *, plot: str, size: str, theme: str
 ) -> HttpResponse:
     """An <img> of the page, so that no style of it touches the page."""
-    found, colours = drawable(version.facts).get(plot), THEMES.get(theme)
-    if found is None or colours is None or size not in WIDTHS:
+    found, colours = _plots(version).get(plot), THEMES.get(theme)
+    if found is None or colours is None or size not in figures.WIDTHS:
         raise Http404("no such plot")
     spec = found.spec(version.facts, size=size, theme=colours)
     return HttpResponse(svg(spec, colours), content_type="image/svg+xml")

@@ -101,6 +101,10 @@ class Cohort:
             raise CohortUnusable(f"too few people to set {share:.0%} of them apart")
         return self.where(first), self.where(~first)
 
+    def part(self, parts: int, *, seed: int) -> NDArray[np.int64]:
+        """Which of so many about equal parts of the people each row belongs to: 0, 1, ..."""
+        return np.array([int(parts * _place(person, seed=seed)) for person in self.person.tolist()], dtype=np.int64)
+
 
 def content_hash(rows: Numbers, label: NDArray[np.bool_]) -> str:
     """sha256 of what was read, wherever it was read from."""

@@ -115,4 +115,4 @@ def test_it_is_kept_as_json_with_a_decision(here: EnabledService) -> None:
     assessed(here, HIGH)
     kept = counted(here).as_json()
     assert (kept["assessed"], kept["rules"]) == (1, {"model-high": 1})
-    assert json.loads(json.dumps(kept))["version"] == ["1.0.0", "1.0.0", 0.1]
+    assert json.loads(json.dumps(kept))["version"] == ["1.0.0", "1.1.0", 0.1]

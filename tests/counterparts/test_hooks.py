@@ -12,7 +12,7 @@ def test_without_prefetch_the_facts_are_fetched_from_a_stranger(elsewhere: Ehr, 
     answer = counterparts.call_hook("ada")
     assert answer.status_code == 200, answer.text
     (card,) = answer.json()["cards"]
-    assert card["summary"].startswith("No HbA1c on record. About 18 in 100")
+    assert card["summary"].startswith("No HbA1c on record. About 15 in 100")
     assert "Glucose 121 mg/dL (" in card["detail"]
 
 

@@ -10,6 +10,7 @@ import pytest
 from scoring import shelf
 from scoring.cohorts import Cohort
 from scoring.recipes import Mask, Recipe, Rival
+from scoring.thresholds import NetBenefit
 from scoring.training import Trained, train
 
 PEOPLE = 1200
@@ -62,11 +63,13 @@ def recipe(tmp_path_factory: pytest.TempPathFactory, cohort: Cohort) -> Recipe:
         copies=3,
         monotone={"sugar": 1},
         params={"max_depth": 2, "eta": 0.2, "min_child_weight": 1},
-        rounds=30,
+        most_rounds=60,
+        patience=10,
+        folds=3,
         train_until="2001-2002",
         half_life_years=4,
         weight_power=1,
-        threshold=0.4,
+        threshold=NetBenefit(needless_per_case=1.5),
         trusted=(0.8, 1.25),
         resamples=40,
         rival=Rival(key="sugar", by="town"),

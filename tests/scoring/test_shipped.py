@@ -30,7 +30,7 @@ def edit(artefact: Path, **changes: object) -> None:
 
 def test_the_diabetes_model_is_approved_by_release_after_migrate() -> None:
     row = ModelVersion.objects.get(name="diabetes-risk")
-    assert (row.version, row.status, row.approved_by) == ("1.0.0", "approved", "release")
+    assert (row.version, row.status, row.approved_by) == ("1.1.0", "approved", "release")
     assert shelf.sha256(bytes(row.artefact)) == row.sha256 == row.facts["sha256"]
 
 
@@ -42,24 +42,24 @@ def test_migrating_twice_changes_nothing() -> None:
 
 def test_a_later_version_waits(artefact: Path) -> None:
     shipped.register(artefact)
-    edit(artefact, version="1.1.0")
+    edit(artefact, version="2.0.0")
     shipped.register(artefact)
     assert shelf.active_version("made-up-risk") == "1.0.0"
-    assert ModelVersion.objects.get(version="1.1.0").status == "draft"
+    assert ModelVersion.objects.get(version="2.0.0").status == "draft"
 
 
 def test_a_release_is_succeeded_by_the_next_and_a_persons_choice_is_not() -> None:
     shelf.put(*of_a_release("0.9.0"))
     shelf.approve("diabetes-risk", "0.9.0", by="release")
-    ModelVersion.objects.filter(version="1.0.0").update(status="draft")
-    assert [row.version for row in shipped.successors()] == ["1.0.0"]
+    ModelVersion.objects.filter(version="1.1.0").update(status="draft")
+    assert [row.version for row in shipped.successors()] == ["1.1.0"]
     ModelVersion.objects.filter(version="0.9.0").update(approved_by="chief of medicine")
     assert shipped.successors() == []
 
 
 def of_a_release(version: str) -> tuple[str, bytes, dict[str, Any]]:
     """The shipped model under another version."""
-    row = ModelVersion.objects.get(name="diabetes-risk", version="1.0.0")
+    row = ModelVersion.objects.get(name="diabetes-risk", version="1.1.0")
     return row.name, bytes(row.artefact), {**row.facts, "version": version}
 
 

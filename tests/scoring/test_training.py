@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scoring.boosting import grow, masked_copies, weights
 from scoring.cohorts import Cohort
-from scoring.errors import CohortUnusable
+from scoring.errors import CohortUnusable, RecipeUnusable
+from scoring.preparation import Fill, Preparation
 from scoring.recipes import Mask, Recipe
 from scoring.shelf import sha256
-from scoring.training import Trained, fit, masked_copies, rounded, train, weights, write
+from scoring.thresholds import AlertsPer100
+from scoring.training import Trained, rounded, train, write
 
 
 def test_the_same_seed_writes_the_same_bytes(recipe: Recipe, cohort: Cohort, trained: Trained, tmp_path: Path) -> None:
@@ -75,7 +78,8 @@ def test_survey_weights_count_as_much_as_the_recipe_says(recipe: Recipe, cohort:
 def test_a_monotone_feature_never_turns(recipe: Recipe, cohort: Cohort) -> None:
     from xgboost import DMatrix
 
-    booster = fit(replace(recipe, monotone={"sugar": 1, "noise": -1}), cohort, seed=1)
+    turned = replace(recipe, monotone={"sugar": 1, "noise": -1})
+    booster = grow(turned, cohort, recipe.params, rounds=30, seed=1)
     line = np.zeros((50, 3))
     line[:, 2] = np.linspace(-3, 3, 50)
     answers = booster.predict(DMatrix(line, feature_names=list(recipe.features)))
@@ -89,3 +93,40 @@ def test_years_that_are_not_there_cannot_be_split(recipe: Recipe, cohort: Cohort
 
 def test_floats_are_cut_everywhere_and_nothing_else() -> None:
     assert rounded({"a": [0.12345678, 3, True, None, "x"]}) == {"a": [0.123457, 3, True, None, "x"]}
+
+
+def test_a_recipe_that_asks_for_what_the_bedside_does_not_do_is_refused(recipe: Recipe, cohort: Cohort) -> None:
+    filled = replace(recipe, preparation=Preparation(fill=Fill.MEDIAN))
+    with pytest.raises(RecipeUnusable, match="recipe made-up cannot be followed: rows are not prepared"):
+        train(filled, cohort, source="made-up", seed=1)
+
+
+def test_preparations_are_compared_and_the_card_says_which_is_taken(trained: Trained) -> None:
+    found = trained.facts["comparisons"]["preparation"]
+    assert len(found["options"]) == 9
+    assert f"taken: {found['taken']}" in trained.card
+
+
+def test_a_recipe_without_time_groups_weights_or_rival_trains_too(cohort: Cohort, recipe: Recipe) -> None:
+    plain = replace(cohort, period=np.array([], dtype=np.str_), subsample_weight=np.array([]), groups={})
+    least = Recipe(
+        name="least",
+        model="least-risk",
+        version="1.0.0",
+        folder=recipe.folder,
+        label="is ill",
+        sources={},
+        features=recipe.features,
+        threshold=AlertsPer100(at_most=20),
+        words={},
+        params={"max_depth": 2, "eta": 0.3},
+        folds=3,
+        patience=5,
+        resamples=20,
+    )
+    found = train(least, plain, source="made-up", seed=1)
+    assert found.facts["trained_on"]["n"] + found.facts["validated_on"]["n"] == 1200
+    assert found.facts["trained_on"]["n"] == pytest.approx(900, abs=60)
+    assert set(found.facts["patterns"]) == {""}
+    for title in ("By what is known", "By group of people", "Against one value alone"):
+        assert title not in found.card

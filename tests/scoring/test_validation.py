@@ -10,7 +10,7 @@ import pytest
 from scoring import validation
 from scoring.cohorts import Cohort
 from scoring.recipes import Recipe
-from scoring.training import Trained, fit, train
+from scoring.training import Trained, train
 
 
 def test_every_subset_of_the_groups_is_a_pattern(trained: Trained) -> None:
@@ -63,13 +63,6 @@ def test_groups_are_measured_apart(trained: Trained, cohort: Cohort, recipe: Rec
     assert all(town["auroc"]["low"] < town["auroc"]["value"] < town["auroc"]["high"] for town in towns.values())
 
 
-def test_a_group_with_hardly_a_case_gets_counts_and_no_figures(recipe: Recipe, cohort: Cohort) -> None:
-    lonely = np.where(np.arange(len(cohort)) < 8, "island", "mainland")
-    facts = train(recipe, replace(cohort, groups={"town": lonely}), source="made-up", seed=1).facts
-    assert set(facts["by_group"]["town"]["island"]) == {"n", "events"}
-    assert set(facts["versus_sugar_alone"]) == {"all", "mainland"}
-
-
 def test_a_second_useful_feature_beats_the_rival_and_noise_does_not(
     recipe: Recipe, cohort: Cohort, trained: Trained
 ) -> None:
@@ -85,8 +78,16 @@ def test_the_rival_may_raise_as_many_alerts(trained: Trained) -> None:
     assert versus["rival_alerts_per_100"] == pytest.approx(versus["alerts_per_100"])
 
 
-def test_the_weighted_view_sees_only_people_with_weight(recipe: Recipe, cohort: Cohort) -> None:
-    early, late = cohort.split(recipe.train_until)
-    probability = validation.predict(recipe, fit(recipe, early, seed=1), late.rows)
-    views = validation.performance(recipe, late, probability, seed=1)
+def test_the_weighted_view_sees_only_people_with_weight(cohort: Cohort, trained: Trained, recipe: Recipe) -> None:
+    views, late = trained.facts["performance"], cohort.split(recipe.train_until)[1]
+    assert set(views) == {"unweighted", "subsample"}  # where every weight is one, a weighted view would say it twice
     assert views["subsample"]["n"] == int((late.subsample_weight > 0).sum()) < views["unweighted"]["n"]
+
+
+def test_every_figure_has_an_interval_that_holds_it(trained: Trained) -> None:
+    view = trained.facts["performance"]["unweighted"]
+    tables = ("at_threshold", "sensitivity_at_specificity", "specificity_at_sensitivity")
+    figures = [view[name] for name in set(view) - {*tables, "n", "events"}]
+    figures += [figure for name in tables for figure in view[name].values()]
+    assert len(figures) == 19
+    assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in figures)

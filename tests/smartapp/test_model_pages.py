@@ -88,12 +88,14 @@ def test_it_is_there_as_json_markdown_and_csv(client: Client) -> None:
 def test_every_plot_of_the_page_is_there_and_has_a_text(client: Client) -> None:
     page = client.get(f"/models/{MODEL}").content.decode()
     sources = re.findall(r'(?:src|srcset)="(/models/[^"]+[.]svg)"', page)
-    assert len(sources) == 8
-    for address in sources:
-        drawn = client.get(address)
-        assert drawn["Content-Type"] == "image/svg+xml"
-        assert "Non-Hispanic Black" in drawn.content.decode()
-        assert ("ethnicity: Non-Hispanic Black<" in drawn.content.decode()) == ("/wide/" in address)
+    assert len(sources) == 24
+    drawn = {address: client.get(address) for address in sources}
+    assert {answer["Content-Type"] for answer in drawn.values()} == {"image/svg+xml"}
+    assert 'alt="Calibration in tenths of the people: ' in page
+    for address in (address for address in sources if "by-group" in address):
+        drawing = drawn[address].content.decode()
+        assert "Non-Hispanic Black" in drawing
+        assert ("ethnicity: Non-Hispanic Black<" in drawing) == ("/wide/" in address)
     assert 'alt="Observed/expected, 95 % interval: lowest in ethnicity: Non-Hispanic White' in page
 
 
@@ -102,10 +104,10 @@ def test_a_plot_that_is_none_is_not_found(client: Client, plot: str) -> None:
     assert client.get(f"/models/{MODEL}/{in_use()}/plots/{plot}.svg").status_code == 404
 
 
-def test_without_figures_by_group_there_is_no_plot(client: Client) -> None:
+def test_without_figures_there_is_no_plot(client: Client) -> None:
     row = shelf.in_use(MODEL)
     assert row is not None
-    ModelVersion.objects.filter(pk=row.pk).update(facts={**row.facts, "by_group": {}})
+    ModelVersion.objects.filter(pk=row.pk).update(facts={**row.facts, "by_group": {}, "curves": {}})
     page = client.get(f"/models/{MODEL}")
     assert page.status_code == 200
     assert ".svg" not in page.content.decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -239,7 +238,7 @@ def _suggestions(outcome: Finding | NotEnoughData, context: PatientContext) -> t
 
 def about(facts: Mapping[str, Any]) -> str:
     """From the model's own facts."""
-    full = max(facts["patterns"].values(), key=lambda row: row["auroc"] if not math.isnan(row["auroc"]) else 0.0)
+    full = max(facts["patterns"].values(), key=lambda row: row["auroc"] or 0.0)
     return (
         f"Trained on {facts['trained_on']['n']:,} adults without a diabetes diagnosis of the US survey NHANES, "
         f"{facts['trained_on']['events']:,} of whom had HbA1c 6.5 % or more; checked on later years "

@@ -12,6 +12,7 @@ from cds.services.diabetes.words import WORDS
 from scoring.cohorts import Cohort, nhanes
 from scoring.preparation import Preparation
 from scoring.recipes import Mask, Recipe, Rival, recipe
+from scoring.thresholds import NetBenefit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +82,7 @@ DIABETES = recipe(
     Recipe(
         name="diabetes",
         model="diabetes-risk",
-        version="1.0.0",
+        version="1.1.0",
         folder=Path(__file__).parent,
         label="HbA1c >= 6.5 % now, in an adult without a diagnosis of diabetes",
         sources={"nhanes": undiagnosed},
@@ -107,13 +108,19 @@ DIABETES = recipe(
             "min_child_weight": 5,
             "reg_lambda": 5,
         },
-        rounds=200,
+        space={
+            "max_depth": (2, 3, 4, 5),
+            "eta": (0.03, 0.05, 0.08),
+            "subsample": (0.5, 0.7, 0.9),
+            "colsample_bytree": (0.4, 0.6, 0.8, 1.0),
+            "min_child_weight": (1, 2, 5, 10),
+            "reg_lambda": (1, 2, 5, 10, 20),
+        },
+        trials=7,
         train_until="2009-2010",
         half_life_years=4,
-        weight_power=1,
-        threshold=0.10,
-        trusted=(0.8, 1.25),
-        resamples=1000,
+        # An HbA1c costs little and harms hardly: nine of ten may be needless.
+        threshold=NetBenefit(needless_per_case=9),
         rival=Rival(key=GLUCOSE, by="fasting"),
         describe=peers,
         words=WORDS,

@@ -1,4 +1,4 @@
-"""`manage.py train NAME --source SOURCE --data PATH`: train a model and write it, its facts and its card."""
+"""`manage.py train NAME --source SOURCE --data DATA`: train a model and write it, its facts and its card."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.conf import settings
+from django.core.management.base import BaseCommand
 
 from scoring import recipes
-from scoring.errors import ScoringError
-from scoring.training import train, write
+from scoring.journal import Journal
+from scoring.management.plainly import plainly
+from scoring.tables import interval
+from scoring.training import fingerprint, train, write
 
 
 class Command(BaseCommand):
@@ -26,13 +29,20 @@ class Command(BaseCommand):
         parser.add_argument("--out", type=Path, help="write here instead")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            recipe = recipes.get(options["recipe"])
-            cohort = recipe.read(options["source"], options["data"])
-            trained = train(recipe, cohort, source=options["source"], seed=options["seed"])
-        except ScoringError as error:
-            raise CommandError(str(error)) from error
-        for path in write(trained, options["out"] or recipe.folder):
+        again = "interrupted; the same command goes on from the last setting that was tried"
+        with plainly(interrupted=again):
+            self._train(**options)
+
+    def _train(self, *, source: str, data: str, seed: int, out: Path | None, **options: Any) -> None:
+        recipe = recipes.get(options["recipe"])
+        cohort = recipe.read(source, data)
+        run = f"{recipe.name}-{fingerprint(recipe, cohort, seed=seed)}"
+        journal = Journal(Path(settings.HOME) / "training" / f"{run}.jsonl")
+        if journal.finished:
+            self.stderr.write(f"going on after {journal.finished} finished steps of an earlier run")
+        trained = train(recipe, cohort, source=source, seed=seed, journal=journal)
+        for path in write(trained, out or recipe.folder):
             self.stdout.write(str(path))
+        journal.discard()
         figures = trained.facts["performance"]["unweighted"]
-        self.stdout.write(f"AUROC {figures['auroc']['value']:.3f}, O/E {figures['observed_expected']['value']:.2f}")
+        self.stdout.write(f"AUROC {interval(figures['auroc'], 3)}, O/E {interval(figures['observed_expected'])}")

@@ -48,7 +48,7 @@ def test_alarms_come_first_in_words(report: DriftReport) -> None:
     shown = text(signed_in("Ada", "auditor"), report)
     assert "glucose is suddenly empty" in shown
     assert "Demo hospital" in shown
-    assert shown.count('src="data:image/svg+xml') == 2
+    assert shown.count('src="data:image/svg+xml') == 3
 
 
 def test_figures_are_shown_with_what_verification_bias_does_to_them(report: DriftReport) -> None:

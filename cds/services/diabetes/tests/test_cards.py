@@ -188,7 +188,7 @@ def test_many_different_troubles_are_counted() -> None:
 
 def test_the_detail_says_that_software_made_it(answered: Estimate) -> None:
     assert one(Finding(rule="model-high", alert=True, estimate=answered)).detail.endswith(
-        "Model diabetes-risk 1.0.0. Estimate by software; it needs clinical judgement."
+        "Model diabetes-risk 1.1.0. Estimate by software; it needs clinical judgement."
     )
 
 

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 from django.conf import settings
 
+from cds.services.diabetes import rules
 from cds.services.diabetes.features import KEYS, MALE, pattern
 from cds.services.diabetes.training import DIABETES, peers, undiagnosed
-from scoring import evaluate, shelf
+from scoring import boosting, evaluate, shelf
 from scoring.cohorts import Cohort
 from scoring.model_card import render
 
@@ -131,8 +132,10 @@ def later() -> Cohort:
 def test_the_shipped_model_finds_diabetes_in_later_years(later: Cohort) -> None:
     known = later.where(~np.isnan(later.rows[:, KEYS.index("glucose")]))
     probability = np.array([score.probability for score in shelf.active("diabetes-risk").score_many(known.rows)])
-    measure = evaluate.auroc(known.label, probability)
-    assert evaluate.bootstrap(measure, np.ones(len(known)), seed=2, resamples=300).low >= 0.85
+    area = evaluate.auroc(known.label, probability)
+    once = np.ones(len(known))
+    found = evaluate.bootstrap(lambda weight: {"auroc": area(weight)}, known.person, once, seed=2, count=300)
+    assert (found["auroc"].low or 0) >= 0.85
 
 
 @real_survey
@@ -145,3 +148,20 @@ def test_the_recorded_figures_are_those_of_the_shipped_artefact(later: Cohort) -
     ratio = evaluate.observed_expected(later.label, probability)(once)
     assert ratio == pytest.approx(recorded["observed_expected"]["value"], abs=1e-4)
     assert FACTS["validated_on"] == later.summary()
+
+
+def test_the_threshold_of_the_service_is_the_one_that_training_set() -> None:
+    assert FACTS["threshold"] == rules.THRESHOLD
+
+
+def test_the_search_won_by_the_smallest_loss_and_its_settings_are_the_recorded_ones() -> None:
+    best = min(FACTS["search"]["trials"], key=lambda trial: trial["loss"])
+    assert {**best["params"], "rounds": best["rounds"], "monotone": dict(DIABETES.monotone)} == FACTS["params"]
+
+
+@real_survey
+def test_the_shipped_artefact_is_rebuilt_to_the_byte() -> None:
+    early, _ = undiagnosed(SURVEY).split(DIABETES.train_until)
+    params, rounds = FACTS["search"]["trials"][0]["params"], FACTS["params"]["rounds"]
+    booster = boosting.grow(DIABETES, early, params, rounds=rounds, seed=FACTS["seed"])
+    assert shelf.sha256(bytes(booster.save_raw("ubj"))) == FACTS["sha256"]

@@ -2,66 +2,118 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import time
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 
-CYCLES = ("2005-2006", "2007-2008", "2009-2010", "2011-2012")
+from scoring.management.plainly import plainly
+from scoring.training import Trained, write
 
 
-@pytest.fixture
-def survey(tmp_path: Path) -> Path:
-    """800 people; those with a high glucose have the label."""
-    draw = np.random.default_rng(11)
-    size = 800
-    glucose = draw.normal(100, 20, size)
-    table = pd.DataFrame(
-        {
-            "seqn": np.arange(size),
-            "cycle": np.array(CYCLES)[np.arange(size) % 4],
-            "age_years": draw.integers(18, 86, size),
-            "gender": np.array(["male", "female"])[draw.integers(0, 2, size)],
-            "ethnicity": np.array(["one", "other"])[draw.integers(0, 2, size)],
-            "bmi_kg_m2": draw.normal(28, 5, size),
-            "waist_cm": draw.normal(97, 14, size),
-            "sbp_mmhg": draw.normal(125, 15, size),
-            "dbp_mmhg": draw.normal(70, 8, size),
-            "total_chol_mg_dl": draw.normal(195, 35, size),
-            "hdl_mg_dl": draw.normal(52, 12, size),
-            "triglycerides_mg_dl": draw.normal(130, 30, size),
-            "glucose_serum_mg_dl": glucose,
-            "fasting_hours": draw.integers(0, 16, size).astype(float),
-            "hba1c_pct": 5 + (glucose + draw.normal(0, 8, size) - 90) / 20,
-            "diabetes_told": np.zeros(size),
-            "takes_insulin": np.zeros(size),
-            "takes_oral_diabetes_med": np.full(size, np.nan),
-            "weight_fasting_subsample": np.where(np.arange(size) % 3 > 0, 50_000.0, np.nan),
-        }
-    )
-    table.to_parquet(tmp_path / "nhanes_adults_made_up.parquet")
-    return tmp_path
+@pytest.fixture(autouse=True)
+def _home(settings: Any, tmp_path: Path) -> None:
+    settings.HOME = tmp_path / "home"
 
 
 def run(survey: Path, out: Path) -> str:
     said = StringIO()
-    call_command("train", "diabetes", source="nhanes", data=survey, out=out, stdout=said)
+    call_command("train", "diabetes", source="nhanes", data=str(survey), out=out, stdout=said, stderr=StringIO())
     return said.getvalue()
 
 
-def test_training_writes_artefact_facts_and_card_and_says_how_good_it_is(survey: Path, tmp_path: Path) -> None:
-    said = run(survey, tmp_path / "out")
-    for name in ("model/diabetes-risk.ubj", "model/diabetes-risk.json", "MODEL_CARD.md"):
-        assert (tmp_path / "out" / name).stat().st_size > 0
-        assert name in said
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def whole(survey: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What an uninterrupted run says and writes."""
+    out = tmp_path_factory.mktemp("whole")
+    with override_settings(HOME=tmp_path_factory.mktemp("home")):
+        return run(survey, out), out
+
+
+def test_training_writes_artefact_facts_and_card_and_says_how_good_it_is(whole: tuple[str, Path]) -> None:
+    said, out = whole
+    assert set(files(out)) == {"model/diabetes-risk.ubj", "model/diabetes-risk.json", "MODEL_CARD.md"}
+    assert all(name in said for name in files(out))
     assert "AUROC 0.9" in said
+
+
+def test_a_run_that_was_killed_goes_on_and_writes_the_same_bytes(
+    survey: Path, whole: tuple[str, Path], tmp_path: Path
+) -> None:
+    journals = tmp_path / "home" / "training"
+    command = [sys.executable, "manage.py", "train", "diabetes", "--source", "nhanes", "--data", str(survey)]
+    environment = {**os.environ, "BEDSIDE_HOME": str(tmp_path / "home")}
+    killed = subprocess.Popen([*command, "--out", str(tmp_path / "out")], env=environment, cwd=settings.BASE_DIR)
+    deadline = time.monotonic() + 100
+    while not any(path.read_bytes().count(b"\n") >= 2 for path in journals.glob("*.jsonl")):
+        assert killed.poll() is None
+        assert time.monotonic() < deadline
+    killed.kill()
+    killed.wait()
+    assert not (tmp_path / "out").exists()
+    run(survey, tmp_path / "out")
+    assert files(tmp_path / "out") == files(whole[1])
+    assert not list(journals.glob("*"))
 
 
 def test_an_unknown_recipe_or_an_empty_folder_is_an_error_in_words(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="no recipe gout"):
-        call_command("train", "gout", source="nhanes", data=tmp_path)
+        call_command("train", "gout", source="nhanes", data=str(tmp_path))
     with pytest.raises(CommandError, match="found 0"):
-        call_command("train", "diabetes", source="nhanes", data=tmp_path)
+        call_command("train", "diabetes", source="nhanes", data=str(tmp_path))
+
+
+def changed(survey: Path, folder: Path, **columns: object) -> str:
+    table = pd.read_parquet(survey / "nhanes_adults_made_up.parquet").assign(**columns)
+    table.to_parquet(folder / "nhanes_adults_changed.parquet")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"hba1c_pct": 5.0}, "the label is no in all 800 rows"),
+        ({"waist_cm": np.nan}, "nothing but missing values in waist"),
+        ({"cycle": "2005-2006"}, "nothing on one side of 2009-2010"),
+    ],
+)
+def test_a_bad_table_is_told_in_one_sentence_and_leaves_the_model_that_was_there(
+    survey: Path, tmp_path: Path, columns: dict[str, object], said: str
+) -> None:
+    data, out = changed(survey, tmp_path, **columns), tmp_path / "out"
+    out.mkdir()
+    (out / "MODEL_CARD.md").write_text("as it was")
+    with pytest.raises(CommandError, match=said) as raised:
+        call_command("train", "diabetes", source="nhanes", data=data, out=out)
+    assert "\n" not in str(raised.value)
+    assert files(out) == {"MODEL_CARD.md": b"as it was"}
+
+
+def test_a_folder_that_cannot_be_written_is_named(survey: Path, whole: tuple[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file, no folder")
+    facts = json.loads((whole[1] / "model" / "diabetes-risk.json").read_text())
+    trained = Trained(artefact=b"{", facts=facts, card="card")
+    with pytest.raises(CommandError, match="out"), plainly():
+        write(trained, tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "a file, no folder"
+
+
+def test_ctrl_c_says_how_to_go_on_and_is_told_apart_by_the_exit_code() -> None:
+    with pytest.raises(CommandError, match="goes on") as raised, plainly(interrupted="the same command goes on"):
+        raise KeyboardInterrupt
+    assert raised.value.returncode == 130
