@@ -6,7 +6,9 @@ scores. The features come from the plain walk over the dicts that its request mo
 
 from __future__ import annotations
 
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 import walk
@@ -15,8 +17,10 @@ from healthchain.models import CDSRequest, CDSResponse
 from healthchain.models.responses.cdsresponse import Card, Source
 from xgboost import Booster, DMatrix
 
+MODEL = Path(os.environ["BENCH_MODEL"])
 booster = Booster(params={"nthread": 1})
-booster.load_model(os.environ["BENCH_MODEL"])
+booster.load_model(MODEL)
+LINE = json.loads(MODEL.with_suffix(".json").read_text())["calibration"]  # Platt's, as ours applies it
 
 
 def scored(request: CDSRequest) -> CDSResponse:
@@ -25,8 +29,8 @@ def scored(request: CDSRequest) -> CDSResponse:
     if row is None:
         return CDSResponse(cards=[])
     matrix = DMatrix(np.asarray([row]), feature_names=list(walk.ORDER), nthread=1)
-    *shares, base = booster.predict(matrix, pred_contribs=True)[0].astype(float).tolist()
-    probability = 1 / (1 + float(np.exp(-(base + sum(shares)))))
+    *shares, base = (booster.predict(matrix, pred_contribs=True)[0].astype(float) * LINE["slope"]).tolist()
+    probability = 1 / (1 + float(np.exp(-(base + LINE["intercept"] + sum(shares)))))
     strongest = sorted(zip(shares, walk.ORDER, row, strict=True), key=lambda one: -abs(one[0]))[:5]
     detail = "\n".join(f"* {name}: {value:g} ({share:+.2f})" for share, name, value in strongest)
     return _answer(f"Probability {probability:.6f}. Consider HbA1c.", detail)
