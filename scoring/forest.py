@@ -55,6 +55,7 @@ class Forest:
             layers.append({"mark": line, "encoding": {"x": {"datum": self.reference, "type": "quantitative"}}})
         return {
             "title": self.title,
+            "padding": {"left": 30, "right": 12, "top": 5, "bottom": 5},  # browsers' fonts run wider than ours
             "width": WIDTHS[size],
             "height": {"step": _ROW},
             "data": {"values": self.rows(facts)},

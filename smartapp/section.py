@@ -251,6 +251,6 @@ def _record_in_words(record: object) -> str:
         case ObservationRecord():
             return f"an observation ({measured(record.value)})"
         case ReportRecord():
-            return "a report for the archive (DICOM SR)"
+            return "a report for the archive (DICOM SR and PDF)"
         case _:
             return type(record).__name__
