@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -63,8 +64,8 @@ def _line(recipe: Recipe, people: Cohort, params: Params, *, seed: int) -> Line:
     return platt(people.label, margin, boosting.weights(recipe, people))
 
 
-def _figures(people: Cohort, probability: Numbers) -> dict[str, float]:
-    """Each person counts once."""
+def _figures(people: Cohort, probability: Numbers) -> dict[str, float | None]:
+    """Each person counts once. No slope where everybody is told the same."""
     once, safe = np.ones(len(people)), np.clip(probability, 1e-12, 1 - 1e-12)
     tally = evaluate.Ranking(people.label, probability).tally(once)
     _, slope = evaluate.calibration_line(people.label, evaluate.log_odds(safe))(once).tolist()
@@ -72,7 +73,7 @@ def _figures(people: Cohort, probability: Numbers) -> dict[str, float]:
         "auroc": float(evaluate.area_under_roc(tally)),
         "average_precision": float(evaluate.average_precision(tally)),
         "observed_expected": float(evaluate.observed_expected(people.label, probability)(once)),
-        "calibration_slope": slope,
+        "calibration_slope": slope if math.isfinite(slope) else None,
         "brier": float(evaluate.brier(people.label, probability)(once)),
         "log_loss": float(-np.mean(np.log(np.where(people.label, safe, 1 - safe)))),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from scoring.chapters import FIGURES, written
-from scoring.tables import Facts, interval, periods, share, signed, table
+from scoring.tables import Facts, interval, number, periods, share, signed, table
 
 
 def render(facts: Facts, *, words: Mapping[str, str]) -> str:
@@ -103,7 +103,7 @@ def _class_weights(facts: Facts) -> str:
             f"{row['auroc']:.3f}",
             f"{row['average_precision']:.3f}",
             f"{row['observed_expected']:.2f}",
-            f"{row['calibration_slope']:.2f}",
+            number(row["calibration_slope"]),
             f"{row['brier']:.4f}",
             f"{row['log_loss']:.4f}",
         )

@@ -101,8 +101,8 @@ def recipe(declared: Recipe) -> Recipe:
 
 
 def get(name: str) -> Recipe:
-    """The recipe of that name, from the `training` module of some installed app."""
-    autodiscover_modules("training")
+    """The recipe of that name, from the `training` or `demonstrations` module of some installed app."""
+    autodiscover_modules("training", "demonstrations")
     if name not in _recipes:
         raise RecipeMissing(name, sorted(_recipes))
     return _recipes[name]
