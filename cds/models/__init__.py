@@ -1,0 +1,38 @@
+"""Connections, decisions and their traces, a noun a module. Every row below an `Ehr` belongs to it: the Ehr is the tenant."""
+
+from __future__ import annotations
+
+from cds.models.archive import Pacs, _is_ae_title
+from cds.models.assessment import Assessment
+from cds.models.audit import AuditEntry, PurgedSegment
+from cds.models.ehr import ConnectionTest, Ehr, OptOut, _are_labels, _is_zone
+from cds.models.shown import Feedback, IssuedCard, Replayed, Review, Snooze, Suppression
+from cds.models.signing_key import SigningKey
+from cds.models.stages import Change, EnabledService, ModelChange, StageChange
+from cds.models.write_back import KnownLimit, WriteBack
+
+__all__ = [
+    "Assessment",
+    "AuditEntry",
+    "Change",
+    "ConnectionTest",
+    "Ehr",
+    "EnabledService",
+    "Feedback",
+    "IssuedCard",
+    "KnownLimit",
+    "ModelChange",
+    "OptOut",
+    "Pacs",
+    "PurgedSegment",
+    "Replayed",
+    "Review",
+    "SigningKey",
+    "Snooze",
+    "StageChange",
+    "Suppression",
+    "WriteBack",
+    "_are_labels",
+    "_is_ae_title",
+    "_is_zone",
+]

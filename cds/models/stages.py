@@ -1,0 +1,168 @@
+"""Where a service runs, how far it is shown, and who changed that."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.db import models
+from django.utils import timezone
+
+from cds.models.ehr import Ehr
+from scoring.models import ModelVersion
+
+
+class EnabledService(models.Model):
+    """A decision service at an EHR: its stage there, its threshold, what it may write."""
+
+    class Stage(models.TextChoices):
+        OFF = "off", "Off: not offered"
+        SILENT = "silent", "Silent: scored and stored, never shown"
+        CANARY = "canary", "Canary: shown to a share of the users, silent for the rest"
+        LIVE = "live", "Live"
+
+    class WriteBackPolicy(models.TextChoices):
+        OFF = "off", "Off: nothing is written"
+        SUGGEST = "suggest", "Suggest: a clinician confirms each write"
+        AUTO = "auto", "Auto: written when assessed, as preliminary; live services only, never restricted charts"
+
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="services")
+    service_id = models.CharField(max_length=100)
+    stage = models.CharField(max_length=10, choices=Stage, default=Stage.SILENT)
+    canary_percent = models.PositiveSmallIntegerField(default=10, help_text="The share of users that a canary reaches.")
+    threshold = models.FloatField(null=True, blank=True, help_text="A fraction; empty: the service's own.")
+    write_back = models.CharField(max_length=10, choices=WriteBackPolicy, default=WriteBackPolicy.SUGGEST)
+    cool_down_hours = models.PositiveSmallIntegerField(
+        default=8, help_text="For so long the same informing card is not shown again to the same user. 0: always shown."
+    )
+    daily_budget = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        help_text="Informing cards a user and day; warnings are never held back. Empty: no limit.",
+    )
+    off_reason = models.CharField(max_length=200, blank=True, help_text="Why it was switched off.")
+    off_by = models.CharField(max_length=150, blank=True)
+    off_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["ehr", "service_id"], name="one_row_per_service_and_ehr")]
+        permissions = [
+            ("switch_off", "Can switch a service off or lower its stage at once"),
+            ("ask_stage", "Can ask for a higher stage"),
+            ("approve_stage", "Can decide on a stage that somebody else asked for"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service_id} at {self.ehr}: {self.stage}"
+
+    @property
+    def shown(self) -> bool:
+        """To anybody at all."""
+        return self.stage in {self.Stage.CANARY, self.Stage.LIVE}
+
+    def shown_to(self, user_key: str) -> bool:
+        """A canary's users are drawn by hash: each stays on one side, and a larger share keeps those of the smaller."""
+        if self.stage != self.Stage.CANARY:
+            return self.shown
+        drawn = hashlib.sha256(f"canary|{self.service_id}|{user_key}".encode()).digest()
+        return bool(user_key) and int.from_bytes(drawn) % 100 < self.canary_percent
+
+
+class Change(models.Model):
+    """What one person asked for and another one decided on, with the reasons of both.
+
+    A `key` is how the audit names a person, and who is who is told by it; the names are for people.
+    """
+
+    class Verdict(models.TextChoices):
+        WAITING = "waiting"
+        MADE = "made"
+        REFUSED = "refused"
+        WITHDRAWN = "withdrawn", "Withdrawn or overtaken"
+
+    verdict = models.CharField(max_length=10, choices=Verdict, default=Verdict.WAITING)
+    alone = models.BooleanField(default=False, help_text="To the safe side, or where nobody is at risk: one is enough.")
+    asked_by = models.CharField(max_length=150)
+    asked_key = models.CharField(max_length=64)
+    asked_at = models.DateTimeField(default=timezone.now)
+    why = models.CharField(max_length=500)
+    decided_by = models.CharField(max_length=150, blank=True)
+    decided_key = models.CharField(max_length=64, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decision = models.CharField(max_length=500, blank=True, help_text="The reason of whoever decided.")
+    exception = models.CharField(max_length=500, blank=True, help_text="Why it did not wait for the whole scorecard.")
+    evidence = models.JSONField(null=True, help_text="The scorecard as whoever decided saw it.")
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.CheckConstraint(
+                name="%(class)s_takes_two_people",
+                condition=~models.Q(verdict="made")
+                | models.Q(alone=True)
+                | ~models.Q(decided_key__in=[models.F("asked_key"), ""]),
+            )
+        ]
+
+
+class StageChange(Change):
+    """One step of a service at an EHR, up or down; all rows together are its history."""
+
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="stage_changes")
+    service_id = models.CharField(max_length=100)
+    before = models.CharField(max_length=10, choices=EnabledService.Stage)
+    after = models.CharField(max_length=10, choices=EnabledService.Stage)
+    percent_before = models.PositiveSmallIntegerField(default=0)
+    percent = models.PositiveSmallIntegerField(default=0, help_text="Of the users, where it is a canary.")
+
+    class Meta(Change.Meta):
+        constraints = [
+            *Change.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["ehr", "service_id"], condition=models.Q(verdict="waiting"), name="one_stage_is_asked_for"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service_id} at {self.ehr}: {self.step}, {self.verdict}"
+
+    @property
+    def step(self) -> str:
+        before, after = (
+            f"{stage} {percent} %" if stage == EnabledService.Stage.CANARY else stage
+            for stage, percent in ((self.before, self.percent_before), (self.after, self.percent))
+        )
+        return f"{before} to {after}"
+
+
+class ModelChange(Change):
+    """Which version of a model is in use, everywhere: asked for, decided on, rolled back."""
+
+    class Kind(models.TextChoices):
+        USE = "use", "Use it"
+        ROLL_BACK = "roll-back", "Back to it"
+        RETIRE = "retire", "Never use it"
+
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.USE)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="changes")
+    before = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta(Change.Meta):
+        constraints = [
+            *Change.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["version"], condition=models.Q(verdict="waiting"), name="one_wish_for_a_version"
+            ),
+        ]
+        permissions = [
+            ("ask_model", "Can ask for another version of a model"),
+            ("approve_model", "Can decide on a version of a model that somebody else asked for"),
+            ("roll_back_model", "Can go back to the version of a model that was in use before"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version.name}: {self.step}, {self.verdict}"
+
+    @property
+    def step(self) -> str:
+        before = f"{self.before.version} to " if self.before else ""
+        return f"{self.get_kind_display()}: {before}{self.version.version}"
