@@ -9,7 +9,7 @@ from msgspec import Struct
 from cds.codes import Code
 
 
-class When(Struct, frozen=True, kw_only=True):
+class When(Struct, frozen=True, kw_only=True, gc=False):
     """A FHIR date or dateTime, perhaps partial ("2025-03"): the text as recorded, and the interval that it covers."""
 
     text: str
@@ -30,7 +30,7 @@ class When(Struct, frozen=True, kw_only=True):
         return self.latest.date() < other.earliest.date() or other.latest.date() < self.earliest.date()
 
 
-class Quantity(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Quantity(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A number with its UCUM unit; with a `comparator` it is only a limit, as in ">60"."""
 
     value: float
@@ -38,7 +38,7 @@ class Quantity(Struct, frozen=True, kw_only=True, omit_defaults=True):
     comparator: str = ""
 
 
-class Person(Struct, frozen=True, kw_only=True):
+class Person(Struct, frozen=True, kw_only=True, gc=False):
     """The demographics that decisions may use; sex is FHIR's administrative gender."""
 
     id: str
@@ -56,7 +56,7 @@ class Person(Struct, frozen=True, kw_only=True):
         return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
-class Observed(Struct, frozen=True, kw_only=True):
+class Observed(Struct, frozen=True, kw_only=True, gc=False):
     """One usable measurement: `quantity` in the analyte's unit, `reported` as the laboratory gave it."""
 
     analyte: str
@@ -69,7 +69,7 @@ class Observed(Struct, frozen=True, kw_only=True):
     issued: str = ""
 
 
-class Coded(Struct, frozen=True, kw_only=True):
+class Coded(Struct, frozen=True, kw_only=True, gc=False):
     """A statement in codes: what, when, and in which state the record holds it."""
 
     codes: frozenset[Code]
@@ -82,30 +82,30 @@ class Coded(Struct, frozen=True, kw_only=True):
     encounter: str | None = None
 
 
-class Diagnosis(Coded, frozen=True, kw_only=True):
+class Diagnosis(Coded, frozen=True, kw_only=True, gc=False):
     """A Condition that is neither refuted nor entered in error; `status` is clinicalStatus.
 
     Not `certain`: provisional, differential or unconfirmed, as a rule-out code is.
     """
 
 
-class Drug(Coded, frozen=True, kw_only=True):
+class Drug(Coded, frozen=True, kw_only=True, gc=False):
     """A MedicationRequest, MedicationStatement or MedicationAdministration."""
 
 
-class Treatment(Coded, frozen=True, kw_only=True):
+class Treatment(Coded, frozen=True, kw_only=True, gc=False):
     """A Procedure."""
 
 
-class Stay(Coded, frozen=True, kw_only=True):
+class Stay(Coded, frozen=True, kw_only=True, gc=False):
     """An Encounter; its class is among the codes."""
 
 
-class Order(Coded, frozen=True, kw_only=True):
+class Order(Coded, frozen=True, kw_only=True, gc=False):
     """A ServiceRequest."""
 
 
-class Issue(Struct, frozen=True, kw_only=True):
+class Issue(Struct, frozen=True, kw_only=True, gc=False):
     """Something in the record that could not be used: why, and where it stands; of a result also what it is and of when."""
 
     need: str

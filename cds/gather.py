@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -21,6 +22,10 @@ from cds.needs import Need
 from cds.service import DecisionService
 
 NULL = b"null"
+_SOURCE = attrgetter("source")
+_SOURCE_AND_ANALYTE = attrgetter("source", "analyte")  # one panel is several measurements
+# By the earliest moment that the date allows: "2025" is not newer than "2025-03-01".
+_AGE_ORDER = attrgetter("when.earliest", "when.latest", "issued", "source")
 
 
 def gather(  # noqa: PLR0913 -- the door's whole question, each part named
@@ -167,7 +172,7 @@ def assemble(
     person = _person(got, patient_id)
     if any(need.required and got[need.key].withheld for need in needs):
         raise ProtectedData  # "none on record" would be untrue: docs/decisions/005-protected-entries.md
-    coded = _once([fact for reading in got.values() for fact in reading.coded])
+    coded = _once([fact for reading in got.values() for fact in reading.coded], _SOURCE)
     observed, ahead = _by_analyte([fact for reading in got.values() for fact in reading.observed], now)
     return PatientContext(
         patient=person,
@@ -195,26 +200,22 @@ def _person(readings: Mapping[str, Reading], patient_id: str) -> Person:
     return person
 
 
-def _once(facts: list[Any], *more: str) -> list[Any]:
+def _once(facts: list[Any], key: Callable[[Any], Any]) -> list[Any]:
     """Each source once, though pages may overlap; a resource without an id is never taken for another one."""
-    named = {(fact.source, *(getattr(fact, name) for name in more)): fact for fact in facts if fact.source}
+    named = {key(fact): fact for fact in facts if fact.source}
     return [*named.values(), *(fact for fact in facts if not fact.source)]
 
 
 def _by_analyte(observed: list[Observed], now: datetime) -> tuple[dict[str, tuple[Observed, ...]], list[Issue]]:
     """Newest first; a date in the future is not used and said."""
-    ahead = [fact for fact in observed if fact.when.earliest > now]
-    past = _once([fact for fact in observed if fact.when.earliest <= now], "analyte")
+    past, ahead = list[Observed](), list[Observed]()
+    for fact in observed:
+        (past if fact.when.earliest <= now else ahead).append(fact)
     grouped: defaultdict[str, list[Observed]] = defaultdict(list)
-    for fact in sorted(past, key=_age_order, reverse=True):
+    for fact in sorted(_once(past, _SOURCE_AND_ANALYTE), key=_AGE_ORDER, reverse=True):
         grouped[fact.analyte].append(fact)
     issues = [Issue(need=fact.analyte, reason="dated in the future", source=fact.source) for fact in ahead]
     return {analyte: tuple(facts) for analyte, facts in grouped.items()}, issues
-
-
-def _age_order(fact: Observed) -> tuple[datetime, datetime, str, str]:
-    """By the earliest moment that the date allows: "2025" is not newer than "2025-03-01"."""
-    return fact.when.earliest, fact.when.latest, fact.issued, fact.source
 
 
 def _of(kind: type[Any], coded: Any) -> tuple[Any, ...]:
