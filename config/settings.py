@@ -28,6 +28,8 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", urlsplit(BASE_URL).hostname or "local
 DEMO_EHR = env.flag("DEMO_EHR")
 # Another host name than ours on purpose: a frame is only third-party, as it is in a hospital, if the sites differ.
 DEMO_EHR_URL = env.text("DEMO_EHR_URL", f"http://127.0.0.1:{urlsplit(BASE_URL).port or 80}/demo-ehr").rstrip("/")
+DEMO_EHR_POPULATION = env.text("DEMO_EHR_POPULATION")  # a folder that `manage.py synthesize` filled, exported by it
+DEMO_EHR_OPEN_FILES = env.flag("DEMO_EHR_OPEN_FILES")  # its exports' files are opened by their address, without a token
 if DEMO_EHR:
     ALLOWED_HOSTS.append(str(urlsplit(DEMO_EHR_URL).hostname))
 SECURE = BASE_URL.startswith("https://")

@@ -11,12 +11,14 @@ from smartapp.demo_ehr.parameters import PARAMETERS, parameters_of
 
 INTERACTIONS = ("read", "vread", "search-type", "create", "update", "delete")
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+BULK_DATA = "http://hl7.org/fhir/uv/bulkdata"
 SERVICE_TYPE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 
 
 def capability_statement() -> Resource:
     return {
         "resourceType": "CapabilityStatement",
+        "instantiates": [f"{BULK_DATA}/CapabilityStatement/bulk-data"],
         "status": "active",
         "date": datetime.now(UTC).date().isoformat(),
         "kind": "instance",
@@ -30,6 +32,7 @@ def capability_statement() -> Resource:
                 "security": security(),
                 "resource": [capability_of(kind) for kind in sorted(PARAMETERS)],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
+                "operation": [exported("export")],
             }
         ],
     }
@@ -49,8 +52,15 @@ def security() -> Resource:
     }
 
 
+def exported(name: str) -> Resource:
+    """Bulk Data Access 3.0.0, OperationDefinitions."""
+    return {"name": "export", "definition": f"{BULK_DATA}/OperationDefinition/{name}"}
+
+
 def capability_of(kind: str) -> Resource:
+    operations = {"Group": [exported("group-export")], "Patient": [exported("patient-export")]}.get(kind)
     return {
+        **({"operation": operations} if operations else {}),
         "type": kind,
         "interaction": [{"code": code} for code in INTERACTIONS],
         "versioning": "versioned-update",

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from smartapp.demo_ehr.cast import read_cast
 from smartapp.demo_ehr.outcomes import FhirError, Resource
+from smartapp.demo_ehr.population import population_group
 
 Key = tuple[str, str]
 
@@ -27,16 +28,16 @@ class Store:
         """Back to the cast as it was at the start of the day."""
         with self._lock:
             self._versions: dict[Key, tuple[Resource, ...]] = {}
-            self._deleted: frozenset[Key] = frozenset()
+            self._deleted: dict[Key, datetime] = {}
             self._authors: dict[Key, str] = {}
-            for resource in read_cast():
+            for resource in [*read_cast(), *population_group()]:
                 self._put(resource, resource["id"], author="hospital")
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """What is written inside is undone when the block fails; nobody else writes or reads meanwhile."""
         with self._lock:
-            before = (dict(self._versions), self._deleted, dict(self._authors))
+            before = (dict(self._versions), dict(self._deleted), dict(self._authors))
             try:
                 yield
             except BaseException:
@@ -90,7 +91,11 @@ class Store:
     def delete(self, kind: str, resource_id: str) -> None:
         with self._lock:
             self.read(kind, resource_id)
-            self._deleted |= {(kind, resource_id)}
+            self._deleted[(kind, resource_id)] = datetime.now(UTC)
+
+    def deleted_since(self, moment: datetime) -> list[Key]:
+        with self._lock:
+            return [key for key, at in self._deleted.items() if at > moment]
 
     def _put(self, resource: Resource, resource_id: str, *, author: str) -> Resource:
         key = (resource["resourceType"], resource_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from smartapp.demo_ehr import authorize, chart, fhir, oauth, stow
+from smartapp.demo_ehr import authorize, bulk, chart, fhir, oauth, stow
 
 app_name = "demo_ehr"
 
@@ -28,6 +28,11 @@ urlpatterns = [
     path("fhir/metadata", fhir.metadata),
     path("fhir", fhir.base),
     path("fhir/", fhir.base),
+    path("fhir/$export", bulk.of_system),
+    path("fhir/Patient/$export", bulk.of_patients),
+    path("fhir/Group/<str:group>/$export", bulk.of_group),
+    path("fhir/bulkstatus/<str:job_id>", bulk.status),
+    path("bulk/<str:job_id>/<str:name>", bulk.file),
     path("fhir/<str:kind>", fhir.of_type),
     path("fhir/<str:kind>/_search", fhir.search_by_post),
     path("fhir/<str:kind>/<str:resource_id>", fhir.of_instance),
