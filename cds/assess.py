@@ -12,10 +12,12 @@ from django.db.models import Case, UUIDField, When
 from django.utils import timezone
 
 from cds import audit, registry
+from cds.context import PatientContext
 from cds.fields import opened
 from cds.finding import Outcome
-from cds.models import Assessment, AuditEntry
+from cds.models import Assessment, AuditEntry, Ehr
 from cds.prepared import Question, insert, unhurried, update
+from cds.service import DecisionService
 from scoring import shelf
 
 logger = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ def assess(assessment_id: str) -> list[str]:
     for assessment in found:
         _settle(assessment)
     update(found, "status", "finished_at", "result", "failure")
-    insert(*map(_noted, found))
+    insert(*map(noted, found))
     return [str(assessment.pk) for assessment in found]
 
 
@@ -63,7 +65,8 @@ def _settle(assessment: Assessment) -> None:
     assessment.finished_at = timezone.now()
 
 
-def _noted(assessment: Assessment) -> AuditEntry:
+def noted(assessment: Assessment) -> AuditEntry:
+    """Its line in the audit trail."""
     return audit.entry(
         "predict",
         actor=audit.US,
@@ -76,12 +79,36 @@ def _noted(assessment: Assessment) -> AuditEntry:
     )
 
 
+def ticket(
+    ehr: Ehr, service: DecisionService, context: PatientContext, *, model_version: str, threshold: float, key: str
+) -> Assessment:
+    """A new row, not stored yet; `key` is its fingerprint."""
+    return Assessment(
+        ehr=ehr,
+        service_id=service.id,
+        fingerprint=key,
+        service_version=service.version,
+        model_version=model_version,
+        threshold=threshold,
+        patient_key=ehr.pseudonym(context.patient.id),
+        snapshot=context.as_json(),
+        test=ehr.is_invented(context.patient.id),
+    )
+
+
 def answer(assessment: Assessment) -> Outcome:
     """Deterministic: the stored facts, the service's code and the recorded version of the model, approved or retired
     since, give the same answer again."""
     service = registry.get(assessment.service_id)
     model = shelf.get(service.model, assessment.model_version) if service.model else None
     return service.assess(assessment.context, model=model, threshold=assessment.threshold)
+
+
+def fingerprint(
+    service: DecisionService, context: PatientContext, *, model_version: str, threshold: float, apart: str = ""
+) -> str:
+    """What makes two questions the same: the facts, the local day, the versions, the threshold; `apart` sets one aside."""
+    return context.fingerprint(service.id, service.version, model_version, str(threshold), apart)
 
 
 def lost() -> list[str]:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import CharField, IntegerField, UUIDField
 from django.utils import timezone
 
+from cds import assess as verb
 from cds import doorbell, tasks
 from cds.context import PatientContext
 from cds.models import Assessment, Ehr, EnabledService
@@ -62,21 +63,11 @@ def open_assessment(
     ehr = here.ehr
     threshold = service.threshold if here.threshold is None else here.threshold
     model_version = shelf.active_version(service.model) if service.model else ""
-    fingerprint = context.fingerprint(service.id, service.version, model_version, str(threshold), apart)
+    fingerprint = verb.fingerprint(service, context, model_version=model_version, threshold=threshold, apart=apart)
     key = {"ehr": ehr.pk, "service_id": service.id, "fingerprint": fingerprint}
     known = _known(**key)
     if not known:
-        fresh = Assessment(
-            ehr=ehr,
-            service_id=service.id,
-            fingerprint=fingerprint,
-            service_version=service.version,
-            model_version=model_version,
-            threshold=threshold,
-            patient_key=ehr.pseudonym(context.patient.id),
-            snapshot=context.as_json(),
-            test=ehr.is_invented(context.patient.id),
-        )
+        fresh = verb.ticket(ehr, service, context, model_version=model_version, threshold=threshold, key=fingerprint)
         if insert_unless_there(fresh):
             return fresh, True
         known = _known(**key)  # another request was quicker

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from celery import shared_task
@@ -12,8 +14,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
-from cds import chain, doorbell, outcomes, renewal, retention, review, watch, writeback
-from cds.models import Assessment, Ehr
+from cds import chain, doorbell, outcomes, population, renewal, retention, review, watch, writeback
+from cds.models import Assessment, Ehr, PopulationRun
 from cds.onboarding import try_connection
 from cds.registry import all_services
 from scoring import shelf
@@ -35,6 +37,8 @@ __all__ = [
     "renew_models",
     "review_bell",
     "seal_audit",
+    "sweep",
+    "sweep_on",
     "warm_up",
     "watch_models",
 ]
@@ -134,6 +138,22 @@ def reach_ehrs() -> None:
 def reach_ehr(ehr_id: int) -> None:
     """Can it be reached? The admin's first page shows the answer."""
     try_connection(Ehr.objects.get(pk=ehr_id))
+
+
+@shared_task
+def sweep_on() -> None:
+    """One message for each population run that is to go on; whoever works on one already keeps it."""
+    for run in population.unfinished():
+        sweep.delay(str(run.pk))
+
+
+@shared_task
+def sweep(run_id: str) -> None:
+    """Ask about everybody in a folder. Again, or beside another worker, nobody is asked twice."""
+    run = PopulationRun.objects.select_related("ehr").get(pk=run_id)
+    with suppress(population.Busy):
+        for _ in population.sweep(run, Path(run.detail)):
+            pass
 
 
 @worker_init.connect

@@ -158,12 +158,14 @@ CELERY_TASK_ROUTES = {
     "cds.tasks.prepare_reviews": {"queue": "batch"},
     "cds.tasks.watch_models": {"queue": "batch"},
     "cds.tasks.send_write_back*": {"queue": "batch"},
+    "cds.tasks.sweep*": {"queue": "batch"},
     "cds.tasks.renew_models": {"queue": "training"},  # needs the extra `train`
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "pick-up-lost-assessments": {"task": "cds.tasks.pick_up_lost", "schedule": 15.0},
     "send-write-backs": {"task": "cds.tasks.send_write_backs", "schedule": 15.0},
+    "sweep-on": {"task": "cds.tasks.sweep_on", "schedule": 60.0},
     "reach-ehrs": {"task": "cds.tasks.reach_ehrs", "schedule": 300.0},
     "seal-audit": {"task": "cds.tasks.seal_audit", "schedule": 60.0},
     "collect-outcomes": {"task": "cds.tasks.collect_outcomes", "schedule": crontab(minute=40)},
@@ -199,6 +201,9 @@ FHIR_MAX_BYTES = int(env.number("FHIR_MAX_BYTES", 20_000_000))
 FHIR_TOKEN = env.given("FHIR_TOKEN")  # with which `train` and `evaluate` read a whole server (--data @EHR)
 FHIR_MAX_PAGES = int(env.number("FHIR_MAX_PAGES", 20))
 DATA_UPLOAD_MAX_MEMORY_SIZE = int(env.number("HOOK_MAX_BYTES", 10_000_000))
+
+# --- Populations -------------------------------------------------------------------------------------------------
+BULK_FOLDER = Path(env.text("BULK_FOLDER", str(HOME / "bulk")))  # records while a run needs them: an encrypted volume
 
 # --- DICOM -------------------------------------------------------------------------------------------------------
 DICOM_FOLDER = Path(env.text("DICOM_FOLDER", str(HOME / "dicom")))

@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,14 @@ class Model:
         raw = self.booster.predict(matrix, pred_contribs=True).astype(np.float64)
         return [_score(parts) for parts in calibrated(raw, self.facts)]
 
+    def foreseeing(self, rows: Sequence[Sequence[float]]) -> Model:
+        """The same version with the scores of these rows at hand, computed at once: a row alone costs twenty times as much."""
+        if not rows:
+            return self
+        matrix = np.asarray(rows, dtype=np.float64)
+        known = {row.tobytes(): score for row, score in zip(matrix, self.score_many(matrix), strict=True)}
+        return _Foreseeing(**{one.name: getattr(self, one.name) for one in fields(Model)}, known=known)
+
     def probabilities(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """The same probabilities without their reasons, for thousands of rows at once."""
         from xgboost import DMatrix
@@ -64,6 +72,15 @@ class Model:
         matrix = DMatrix(rows, feature_names=list(self.features), nthread=1)
         margins = self.booster.predict(matrix, output_margin=True).astype(np.float64)
         return np.asarray(1 / (1 + np.exp(-calibrated(margins[:, np.newaxis], self.facts)[:, 0])))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Foreseeing(Model):
+    known: Mapping[bytes, Score] = field(repr=False, compare=False)
+
+    def score(self, row: Sequence[float]) -> Score:
+        found = self.known.get(np.asarray(row, dtype=np.float64).tobytes())
+        return found or super().score(row)
 
 
 def calibrated(parts: NDArray[np.float64], facts: Mapping[str, Any]) -> NDArray[np.float64]:

@@ -1,0 +1,167 @@
+"""`manage.py score_population --source FOLDER`: a service is asked about everybody in a folder of Bulk Data NDJSON."""
+
+from __future__ import annotations
+
+import getpass
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Count
+from django.utils import timezone
+from tqdm import tqdm
+
+from cds import registry
+from cds.errors import CdsError
+from cds.models import Ehr, PopulationResult, PopulationRun
+from cds.population import open_run, pause, resume, sweep
+from scoring.errors import ScoringError
+
+State = PopulationRun.State
+
+
+class Command(BaseCommand):
+    """Ctrl-C pauses; the same command goes on with what was left. At the end everybody is accounted for."""
+
+    help = "Ask a service about everybody in a folder of Bulk Data; stopped anywhere, the same command goes on."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--source", help="a folder of NDJSON, gzipped or not")
+        parser.add_argument("--service", default="diabetes-risk")
+        parser.add_argument("--ehr", help="whose patients they are; without it nothing is written to any chart")
+        parser.add_argument("--at", help="judge the record as of this date-time (ISO 8601); default: now")
+        parser.add_argument("--out", type=Path, help="write the answers as NDJSON, one line a patient")
+        parser.add_argument("--resume", metavar="RUN", help="the id of a run that was stopped")
+        parser.add_argument("--anew", action="store_true", help="begin again, even if a run of this folder was stopped")
+        parser.add_argument("--worklist-only", action="store_true", help="write nothing back, whatever the policy")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            run = self._run(options)
+            self._sweep(run)
+        except (CdsError, ScoringError) as error:
+            raise CommandError(str(error)) from error
+        self._account(run)
+        if options["out"] and run.state == State.DONE:
+            _write(run, options["out"])
+        if run.state == State.FAILED:
+            raise CommandError(f"{run.error} What is answered is kept; the same command goes on.")
+
+    def _run(self, options: dict[str, Any]) -> PopulationRun:
+        """The one that was named, or the unfinished one of this folder and question, or a new one."""
+        ehr = _ehr(options["ehr"])
+        if not options["source"] and not options["resume"]:
+            raise CommandError("Name a folder with --source, or a run with --resume.")
+        run = _named(options["resume"]) if options["resume"] else None
+        if run is None and not options["anew"]:
+            run = _stopped(options, ehr)
+        if run is not None:
+            resume(run, why="score_population", actor=getpass.getuser())
+            run.refresh_from_db()
+            self.stderr.write(f"Run {run.pk} goes on.")
+            return run
+        run = open_run(
+            registry.get(options["service"]),
+            detail=_folder(options["source"]),
+            ehr=ehr,
+            as_of=_moment(options["at"], ehr),
+            writes=not options["worklist_only"],
+            asked_by=getpass.getuser(),
+        )
+        self.stderr.write(f"Run {run.pk}.")
+        return run
+
+    def _sweep(self, run: PopulationRun) -> None:
+        with tqdm(unit=" patients", desc="scored", smoothing=0.05) as bar:
+            try:
+                for progress in sweep(run, Path(run.detail)):
+                    bar.total = progress.of
+                    bar.update(progress.done - bar.n)
+            except KeyboardInterrupt:
+                pause(run, why="Ctrl-C", actor=getpass.getuser())
+                for _ in sweep(run, Path(run.detail)):  # takes note of the wish
+                    pass
+
+    def _account(self, run: PopulationRun) -> None:
+        """How many there were and what became of each; the parts add up to the whole."""
+        run.refresh_from_db()
+        counts = (
+            run.results.values_list("outcome", "reason").annotate(people=Count("pk")).order_by("outcome", "-people")
+        )
+        self.stdout.write(f"{run.patients if run.patients is not None else '?':>9}  patients")
+        for outcome in PopulationResult.Outcome:
+            rows = [(reason, people) for kind, reason, people in counts if kind == outcome]
+            self.stdout.write(f"{sum(people for _, people in rows):>9}  {outcome.label.lower()}")
+            for reason, people in rows:
+                self.stdout.write(f"{people:>18}  {reason}")
+        if run.patients and run.done < run.patients:
+            self.stdout.write(f"{run.patients - run.done:>9}  not asked yet")
+        self.stdout.write(f"Run {run.pk} is {run.get_state_display().lower()}.")
+
+
+def _ehr(name: str | None) -> Ehr | None:
+    if not name:
+        return None
+    ehr = Ehr.objects.filter(name=name).first()
+    if ehr is None:
+        raise CommandError(f"There is no EHR called {name}.")
+    return ehr
+
+
+def _folder(source: str) -> str:
+    folder = Path(source).resolve()
+    if not folder.is_dir():
+        raise CommandError(f"{source} is not a folder.")
+    return str(folder)
+
+
+def _named(run_id: str) -> PopulationRun:
+    try:
+        run = PopulationRun.objects.filter(pk=run_id).select_related("ehr").first()
+    except ValidationError as error:
+        raise CommandError("--resume takes the id of a run.") from error
+    if run is None:
+        raise CommandError("There is no such run.")
+    return run
+
+
+def _stopped(options: dict[str, Any], ehr: Ehr | None) -> PopulationRun | None:
+    """The same question, not answered for everybody yet."""
+    runs = PopulationRun.objects.filter(
+        source=PopulationRun.Source.FOLDER, detail=_folder(options["source"]), ehr=ehr, service_id=options["service"]
+    )
+    return runs.exclude(state__in=[State.DONE, State.CANCELLED]).order_by("-created_at").first()
+
+
+def _moment(at: str | None, ehr: Ehr | None) -> datetime:
+    if at is None:
+        return timezone.now()
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise CommandError("--at is not an ISO 8601 date-time.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=ehr.zone if ehr else ZoneInfo(settings.TIME_ZONE))
+
+
+def _write(run: PopulationRun, out: Path) -> None:
+    """One line a patient, for its owner's eyes only; whole or not at all."""
+    part = out.with_name(out.name + ".part")
+    part.touch(mode=0o600)
+    with part.open("wb") as stream:
+        for line in _lines(run):
+            stream.write(line + b"\n")
+    part.replace(out)
+
+
+def _lines(run: PopulationRun) -> Iterator[bytes]:
+    for row in run.results.order_by("pk").iterator():
+        said = {"outcome": row.outcome, "reason": row.reason, "probability": row.probability, "alerts": row.alerts}
+        who = row.patient_id.decode() if row.patient_id else None
+        yield msgspec.json.encode({"patient": who, "pseudonym": row.pseudonym, **said})

@@ -1,0 +1,58 @@
+"""A new run: what is asked is settled now, so that an answer after a pause is an answer to the same question."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from cds import audit
+from cds.errors import BadInput
+from cds.models import Ehr, EnabledService, PopulationRun
+from cds.service import DecisionService
+from scoring import shelf
+
+
+def open_run(  # noqa: PLR0913 -- the whole question, each part named
+    service: DecisionService,
+    *,
+    source: PopulationRun.Source = PopulationRun.Source.FOLDER,
+    detail: str = "",
+    ehr: Ehr | None = None,
+    as_of: datetime | None = None,
+    writes: bool = True,
+    client: str = "",
+    asked_by: str = audit.US,
+) -> PopulationRun:
+    """Queued, with today's version of the model and the threshold of this EHR; nothing has been read yet.
+
+    `detail`: the folder, or the group's id. `client`: the outside system that asks.
+    """
+    here = _here(ehr, service)
+    threshold = here.threshold if here and here.threshold is not None else service.threshold
+    run = PopulationRun(
+        ehr=ehr,
+        service_id=service.id,
+        service_version=service.version,
+        model_name=service.model or "",
+        model_version=shelf.active_version(service.model) if service.model else "",
+        threshold=threshold,
+        as_of=as_of or timezone.now(),
+        source=source,
+        detail=detail,
+        writes=writes,
+        client=client,
+        asked_by=asked_by,
+    )
+    with transaction.atomic():
+        run.save()
+        audit.record("sweep-ask", actor=asked_by, ehr=ehr, subject=str(run.pk), service=service.id, source=source)
+    return run
+
+
+def _here(ehr: Ehr | None, service: DecisionService) -> EnabledService | None:
+    row = EnabledService.objects.filter(ehr=ehr, service_id=service.id).first() if ehr else None
+    if row and row.stage == EnabledService.Stage.OFF:
+        raise BadInput(f"{service.id} is off at {ehr}: switch it on first")
+    return row

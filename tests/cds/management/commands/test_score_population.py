@@ -1,0 +1,64 @@
+"""`manage.py score_population`: everybody in a folder, accounted for to the last."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from cds.models import Ehr, PopulationRun
+from smartapp.demo_ehr.cast import read_cast
+from tests.cds.population.conftest import exported
+
+
+@pytest.fixture
+def folder(tmp_path: Path, settings: Settings) -> Path:
+    settings.BULK_FOLDER = tmp_path / "spool"
+    return exported(tmp_path / "bulk", read_cast())
+
+
+def score(*arguments: str) -> str:
+    out = StringIO()
+    call_command("score_population", *arguments, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def test_the_parts_add_up_to_the_whole(ehr: Ehr, folder: Path) -> None:
+    lines = score("--source", str(folder), "--ehr", ehr.name).splitlines()
+    assert lines[0].split() == ["6", "patients"]
+    counts = {" ".join(line.split()[1:]): int(line.split()[0]) for line in lines[1:-1]}
+    assert counts["scored"] + counts["not applicable"] + counts["not enough data"] + counts["failed"] == 6
+    assert counts["diagnosed"] == 1
+    assert lines[-1].endswith("is done.")
+
+
+def test_the_answers_are_written_one_line_a_patient(ehr: Ehr, folder: Path, tmp_path: Path) -> None:
+    score("--source", str(folder), "--out", str(tmp_path / "results.ndjson"))
+    lines = [json.loads(line) for line in (tmp_path / "results.ndjson").read_text().splitlines()]
+    assert {line["patient"]: line["outcome"] for line in lines}["ada"] == "scored"
+    assert len(lines) == 6
+    assert (tmp_path / "results.ndjson").stat().st_mode & 0o077 == 0
+
+
+def test_a_run_that_is_done_is_not_taken_for_one_to_go_on_with(ehr: Ehr, folder: Path) -> None:
+    score("--source", str(folder))
+    score("--source", str(folder))
+    assert PopulationRun.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "--source"),
+        (("--source", "/nowhere"), "not a folder"),
+        (("--resume", "x"), "id of a run"),
+        (("--source", ".", "--ehr", "Nowhere"), "no EHR"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_clear_sentence(ehr: Ehr, arguments: tuple[str, ...], said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        score(*arguments)
