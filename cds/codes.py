@@ -10,6 +10,7 @@ from typing import NamedTuple
 LOINC = "http://loinc.org"
 SNOMED = "http://snomed.info/sct"
 UCUM = "http://unitsofmeasure.org"
+DCM = "http://dicom.nema.org/resources/ontology/DCM"
 ICD10CM = "http://hl7.org/fhir/sid/icd-10-cm"
 ICD10WHO = "http://hl7.org/fhir/sid/icd-10"
 ICD9CM = "http://hl7.org/fhir/sid/icd-9-cm"

@@ -9,7 +9,7 @@ from datetime import date, datetime
 import msgspec
 from msgspec import Struct
 
-from cds.facts import Diagnosis, Drug, Issue, Observed, Order, Person, Stay, Treatment
+from cds.facts import Diagnosis, Drug, Imaging, Issue, Observed, Order, Person, Stay, Treatment
 
 
 class Ordering(Struct, frozen=True, kw_only=True):
@@ -52,6 +52,7 @@ class PatientContext(Struct, frozen=True, kw_only=True):
     treatments: tuple[Treatment, ...] = ()
     stays: tuple[Stay, ...] = ()
     orders: tuple[Order, ...] = ()
+    imaging: tuple[Imaging, ...] = ()
     ordering: Ordering | None = None
     issues: tuple[Issue, ...] = ()
     unread: tuple[str, ...] = ()

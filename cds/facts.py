@@ -67,6 +67,7 @@ class Observed(Struct, frozen=True, kw_only=True, gc=False):
     source: str
     encounter: str | None = None
     issued: str = ""
+    certain: bool = True  # not: it stands in a report that is partial, or that nobody has verified
 
 
 class Coded(Struct, frozen=True, kw_only=True, gc=False):
@@ -103,6 +104,10 @@ class Stay(Coded, frozen=True, kw_only=True, gc=False):
 
 class Order(Coded, frozen=True, kw_only=True, gc=False):
     """A ServiceRequest."""
+
+
+class Imaging(Coded, frozen=True, kw_only=True, gc=False):
+    """An imaging study; modalities (DCM), body sites and procedures are among the codes, the text is its description."""
 
 
 class Issue(Struct, frozen=True, kw_only=True, gc=False):

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from cds.context import PatientContext
 from cds.errors import BadInput, FhirError, FhirInvalid, FhirRefused, MergedPatient, MissingData, ProtectedData
-from cds.facts import Diagnosis, Drug, Issue, Observed, Order, Person, Stay, Treatment
+from cds.facts import Diagnosis, Drug, Imaging, Issue, Observed, Order, Person, Stay, Treatment
 from cds.fhir.client import FhirServer
 from cds.fhir.read import NOT_THEIRS, UNREADABLE, Reader, Reading
 from cds.labels import PROTECTED, kept_out
@@ -184,6 +184,7 @@ def assemble(
         treatments=_of(Treatment, coded),
         stays=_of(Stay, coded),
         orders=_of(Order, coded),
+        imaging=_of(Imaging, coded),
         issues=(*_issues(readings), *ahead, *_cut_short(got), *_protected(got)),
         unread=tuple(need.key for need in needs if need.key not in got),
     )

@@ -43,6 +43,8 @@ class PastReader(Reader):
             return True
         if isinstance(found, shapes.Observation):
             return self._before(_observed(found))
+        if isinstance(found, shapes.ImagingStudy):
+            return self._before([found.started], visit=found.encounter or found.context)
         settle(found)
         self._forget_end(found)
         if found.resource_type == "Encounter":

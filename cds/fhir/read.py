@@ -17,7 +17,7 @@ import msgspec
 from cds import labels
 from cds.analytes import UNIT_ALIASES, Analyte
 from cds.codes import RACE, UCUM, Code, code_of
-from cds.facts import Coded, Diagnosis, Drug, Issue, Observed, Order, Person, Quantity, Stay, Treatment, When
+from cds.facts import Coded, Diagnosis, Drug, Imaging, Issue, Observed, Order, Person, Quantity, Stay, Treatment, When
 from cds.fhir import shapes
 from cds.fhir.dates import parse
 from cds.fhir.versions import classes, names_of, settle
@@ -119,6 +119,8 @@ class Reader:
     def _reading_of(self, need: Need) -> Callable[[Any, Need, Reading], None]:
         if need.resource == "Patient":
             return self._person
+        if need.resource == "ImagingStudy":
+            return self._imaging
         if need.resource != "Observation":
             return self._statement
         return partial(self._observation, _analytes(need)) if need.analytes else self._coded_observation
@@ -280,6 +282,28 @@ class Reader:
             )
         )
 
+    # --- ImagingStudy --------------------------------------------------------------------------------------------
+    def _imaging(self, found: shapes.ImagingStudy, need: Need, reading: Reading) -> None:
+        """A study that took place; one that was cancelled left no images."""
+        if not self.mine(found.subject or found.patient):
+            self.complain(reading, need, NOT_THEIRS, found)
+            return
+        if found.status in {"cancelled", "entered-in-error"}:
+            reading.dropped += 1
+            return
+        encounter = found.encounter or found.context
+        codes, names = _imaged(found)
+        reading.coded.append(
+            Imaging(
+                codes=codes,
+                text="; ".join(names),
+                status=found.status or "",
+                source=reference_to(found),
+                start=parse(found.started, self.zone),
+                encounter=encounter.reference if encounter else None,
+            )
+        )
+
     def _span(self, found: shapes.Statement) -> tuple[When | None, When | None]:
         period = found.period or found.onset_period or found.effective_period or found.performed_period
         period = period or shapes.Period()
@@ -302,7 +326,11 @@ class Reader:
         reading.issues.append(Issue(need=need.key, reason=reason, source=reference_to(found)))
 
 
-SHAPES: dict[str, type] = {"Patient": shapes.Patient, "Observation": shapes.Observation}
+SHAPES: dict[str, type] = {
+    "Patient": shapes.Patient,
+    "Observation": shapes.Observation,
+    "ImagingStudy": shapes.ImagingStudy,
+}
 
 
 @lru_cache
@@ -427,6 +455,17 @@ def _stated_codes(found: shapes.Statement) -> tuple[frozenset[Code], str]:
         named = found.medication_codeable_concept or _contained(found, found.medication_reference or shapes.Reference())
         return _drug_codes(named)
     return _codes(found.code)
+
+
+def _imaged(found: shapes.ImagingStudy) -> tuple[frozenset[Code], list[str]]:
+    """What was done where, in codes, and every name that the study and its procedures go by."""
+    done = [*(found.procedure_code or ()), *(found.procedure or ())]
+    series = [code for one in found.series or () for code in (one.modality, one.body_site) if code]
+    said = [*(found.modality or ()), *(found.modality_list or ()), *done, *series]
+    codings = [coding for one in said for coding in one.codings]
+    codes = frozenset(code_of(coding.system, coding.code) for coding in codings if coding.system and coding.code)
+    displays = [name for one in done for name in (one.text, *(coding.display for coding in one.codings))]
+    return codes, list(dict.fromkeys(name for name in (found.description, *displays) if name))
 
 
 def _contained(found: shapes.Statement, medication: shapes.Reference) -> shapes.Concept:

@@ -196,6 +196,45 @@ class Statement(Shape):
     issue: list[OutcomeIssue] | None = None
 
 
+class AnyCode(Coding):
+    """A Coding, a CodeableConcept or a CodeableReference: R5 has concepts where the others have Codings."""
+
+    coding: list[Coding] | None = None
+    text: str | None = None
+    concept: Concept | None = None
+
+    @property
+    def codings(self) -> list[Coding]:
+        inner = self.coding or (self.concept.coding if self.concept else None)
+        return inner or [self]
+
+
+class Series(Shape):
+    modality: AnyCode | None = None
+    body_site: AnyCode | None = None
+
+
+class ImagingStudy(Shape):
+    """In every FHIR version."""
+
+    resource_type: str = ""
+    id: str | None = None
+    meta: Meta | None = None
+    status: str | None = None
+    subject: Reference | None = None
+    patient: Reference | None = None  # STU3
+    encounter: Reference | None = None
+    context: Reference | None = None  # STU3
+    started: str | None = None
+    description: str | None = None
+    modality: list[AnyCode] | None = None
+    modality_list: list[AnyCode] | None = None  # STU3
+    procedure_code: list[AnyCode] | None = None
+    procedure: list[AnyCode] | None = None  # R5
+    series: list[Series] | None = None
+    issue: list[OutcomeIssue] | None = None
+
+
 class Search(Shape):
     mode: str | None = None
 

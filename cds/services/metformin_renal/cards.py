@@ -5,9 +5,9 @@ from __future__ import annotations
 from cds.cards import Card, OverrideReason, escape
 from cds.codes import OURS, Code
 from cds.context import PatientContext
-from cds.facts import Issue, Observed, Quantity
+from cds.facts import Imaging, Issue, Observed, Quantity
 from cds.finding import Finding, Indicator, NotApplicable, NotEnoughData, Outcome
-from cds.services.metformin_renal import kidneys
+from cds.services.metformin_renal import contrast, kidneys
 from cds.services.metformin_renal.kidneys import Filtration, Rise
 
 _REASONS = f"{OURS}/override-reason"
@@ -31,6 +31,8 @@ _ADVICE = {
     "below 30.",
     "reassess": "The labelling asks to assess benefit and risk of going on once eGFR falls below 45, and to stop below "
     "30. The dose may be too high.",
+    "contrast": "With an eGFR from 30 to 60, and after contrast into an artery, the labelling asks to stop metformin at or "
+    "before the imaging, to measure eGFR 48 hours after it, and to restart only if the kidneys are stable.",
     "unsteady": "While creatinine changes this fast, an eGFR says more about last week than about today. Find the cause "
     "and measure again.",
     "no-egfr-before-start": "The labelling asks for an eGFR before metformin is started.",
@@ -76,6 +78,8 @@ def sentence(outcome: Outcome, context: PatientContext) -> str:
             return f"Starting metformin is not recommended below an eGFR of 45. {latest}."
         case "reassess":
             return f"Taking metformin with {_said(context)}: reassess benefit and dose."
+        case "contrast":
+            return f"{_imaged(context)}, {_said(context)}: no metformin until an eGFR 48 hours later is stable."
         case "no-objection":
             return f"No objection to metformin: {_said(context)}."
         case "newer-unusable":
@@ -95,6 +99,11 @@ def sentence(outcome: Outcome, context: PatientContext) -> str:
 def _said(context: PatientContext) -> str:
     found = kidneys.filtration(context)
     return f"eGFR {found.text} mL/min/1.73 m² ({found.fact.when.words})" if found else ""
+
+
+def _imaged(context: PatientContext) -> str:
+    given = contrast.study(context)
+    return f"Contrast imaging {given.start.words}" if given and given.start else ""
 
 
 def _latest(context: PatientContext) -> str:
@@ -120,6 +129,14 @@ def risen(found: Rise) -> str:
     return (
         f"Creatinine {_measured(before)} ({before.when.words}), then {_measured(after)} ({after.when.words}): "
         "eGFR is not steady."
+    )
+
+
+def contrast_given(given: Imaging) -> str:
+    on = f" on {given.start.words}" if given.start else ""
+    return (
+        f"Imaging with iodinated contrast{on} ({given.text or 'angiography'}), as its name says: check that it was given. "
+        "No kidney value of 48 hours later or more is on the record."
     )
 
 

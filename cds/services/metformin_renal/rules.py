@@ -24,6 +24,9 @@ RISE_WITHIN = timedelta(hours=48)
 RISE_FOLD = 1.5
 RISE_FOLD_WITHIN = timedelta(days=7)
 STEADY_AFTER = timedelta(days=7)
+CONTRAST_BELOW = 60  # mL/min/1.73 m2
+CONTRAST_RECHECK = timedelta(hours=48)
+CONTRAST_REMEMBERED = timedelta(days=7)
 
 RULES = (
     Rule(
@@ -44,6 +47,19 @@ RULES = (
         key="not-recommended",
         text="eGFR from 30 to below 45, metformin not taken so far: starting is not recommended.",
         source=FDA,
+    ),
+    Rule(
+        key="contrast",
+        text="Imaging with iodinated contrast, and no eGFR or creatinine of 48 hours later or more: with an eGFR below 60, or "
+        "after angiography at any eGFR, metformin is stopped at or before the imaging and restarted only if the kidneys are "
+        "then stable. (Liver disease, alcoholism and heart failure, which the labelling names too, are not looked for.)",
+        source=FDA,
+    ),
+    Rule(
+        key="contrast-read",
+        text="That contrast was given is read from the study's modality (CT, or XA: angiography) and its names ('W contrast', "
+        "'CTA', 'enhanced'; not 'without contrast'). A study is remembered for 7 days.",
+        source=OURS,
     ),
     Rule(
         key="reassess",

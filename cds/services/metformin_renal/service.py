@@ -13,7 +13,7 @@ from cds.finding import Finding, Missing, NotApplicable, NotEnoughData, Outcome
 from cds.needs import Need
 from cds.registry import register
 from cds.service import DecisionService, Record, Trend
-from cds.services.metformin_renal import cards, kidneys, rules
+from cds.services.metformin_renal import cards, contrast, kidneys, rules
 from cds.services.metformin_renal.kidneys import Filtration, Rise
 from cds.services.metformin_renal.value_sets import is_metformin, is_named
 from scoring.shelf import Model
@@ -26,7 +26,7 @@ class MetforminRenal(DecisionService):
     """Speaks when metformin is being prescribed; on the page it also looks at metformin that is taken."""
 
     id = "metformin-renal"
-    version = "1.1.0"
+    version = "1.2.0"
     title = "Metformin and kidney function"
     subject = "a kidney problem with metformin"
     description = (
@@ -38,6 +38,7 @@ class MetforminRenal(DecisionService):
         Need.patient(),
         Need.observations("kidneys", analytes.EGFR, analytes.CREATININE, category="laboratory", required=True),
         Need.resources("medications", "MedicationRequest"),
+        Need.resources("imaging", "ImagingStudy", "_sort=-started&_count=50"),
     )
     trends = (
         Trend(
@@ -115,8 +116,12 @@ def _decide(context: PatientContext, *, taken: bool) -> Outcome:
 def _rule(context: PatientContext, found: Filtration | None, risen: Rise | None, *, taken: bool) -> str:
     if found is not None and found.contraindicates:
         return "contraindicated"
+    if found is not None and found.forbids_starting and not taken:
+        return "not-recommended"
+    if contrast.forbids(found, contrast.study(context)):
+        return "contrast"
     if found is not None and found.forbids_starting:
-        return "reassess" if taken else "not-recommended"
+        return "reassess"
     if risen is not None:
         return "unsteady"
     return "newer-unusable" if kidneys.passed_over(context) else "no-objection"
@@ -141,12 +146,15 @@ def _cautions(context: PatientContext, found: Filtration | None, risen: Rise | N
     """What the reader must know beside the answer."""
     said = [cards.computed(found)] if found and found.computed else []
     said += [cards.risen(risen)] if risen else []
+    said += [cards.contrast_given(given)] if (given := contrast.study(context)) else []
     said += [cards.perhaps_lower(found)] if found and found.may_contraindicate else []
     said += [cards.contrary(later)] if (later := kidneys.contrary(context)) else []
     said += [cards.unsettled(fact) for fact in kidneys.unsettled(context)]
     said += [cards.unusable(issue) for issue in kidneys.unusable(context)[:_NAMED]]
     if found is None and kidneys.recent(context, "creatinine"):
         said.append("eGFR could not be computed from creatinine: that needs an adult's age, and male or female as sex.")
+    if contrast.unknown(context):
+        said.append("Imaging studies could not be read, so whether contrast was given lately is not known.")
     if "medications" in context.unread:
         said.append("Medications could not be read from the record, so metformin is taken for new.")
     return tuple(said)

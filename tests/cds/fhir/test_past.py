@@ -121,3 +121,11 @@ def test_a_death_that_lies_ahead_was_not_known(death: dict[str, Any], *, dead: b
     )
     assert isinstance(person.person, Person)
     assert person.person.deceased is dead
+
+
+@pytest.mark.parametrize(("started", "known"), [(BEFORE, True), (AFTER, False), (None, False)])
+def test_an_imaging_study_counts_from_when_it_began(started: str | None, *, known: bool) -> None:
+    study = {"resourceType": "ImagingStudy", "id": "i", "subject": {"reference": "Patient/p"}, "started": started}
+    need = Need.resources("imaging", "ImagingStudy")
+    reader = PastReader(index=INDEX, visits={}, patient_id="p", zone=UTC)
+    assert bool(reader.read(need, msgspec.json.encode(study)).coded) is known

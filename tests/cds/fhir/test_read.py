@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from cds import analytes
-from cds.codes import ICD10CM, LOINC, PREGNANCY_STATUS, RXNORM, SNOMED, UCUM, Code
-from cds.facts import Diagnosis, Drug, Observed, Quantity
+from cds.codes import DCM, ICD10CM, LOINC, PREGNANCY_STATUS, RXNORM, SNOMED, UCUM, Code
+from cds.facts import Diagnosis, Drug, Imaging, Observed, Quantity
 from cds.fhir.read import Reader, Reading
 from cds.needs import Need
 
@@ -24,6 +24,7 @@ VITALS = Need.observations(
 KIDNEYS = Need.observations("kidneys", analytes.EGFR, analytes.CREATININE, category="laboratory")
 CONDITIONS = Need.resources("conditions", "Condition", required=True)
 MEDICATIONS = Need.resources("medications", "MedicationRequest")
+IMAGING = Need.resources("imaging", "ImagingStudy")
 ENCOUNTERS = Need.resources("encounters", "Encounter")
 
 
@@ -515,3 +516,52 @@ def test_an_answer_of_another_patient_is_said_and_not_used() -> None:
     found = read(PREGNANCY, answer(subject={"reference": "Patient/9"}))
     assert found.coded == []
     assert "another patient" in found.issues[0].reason
+
+
+# --- Imaging
+CT = {"system": DCM, "code": "CT", "display": "Computed Tomography"}
+ABDOMEN = {"system": SNOMED, "code": "818983003", "display": "Abdomen"}
+DONE = {"coding": [{"system": LOINC, "code": "30615-4", "display": "CT Abdomen W contrast IV"}], "text": "CT abdomen"}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {  # STU3
+            "patient": {"reference": "Patient/123"},
+            "subject": None,
+            "modalityList": [CT],
+            "procedureCode": [DONE],
+            "series": [{"modality": CT, "bodySite": ABDOMEN}],
+        },
+        {
+            "status": "available",
+            "modality": [CT],
+            "procedureCode": [DONE],
+            "series": [{"bodySite": ABDOMEN}],
+        },  # R4, R4B
+        {  # R5
+            "status": "available",
+            "modality": [{"coding": [CT]}],
+            "procedure": [{"concept": DONE}],
+            "series": [{"modality": {"coding": [CT]}, "bodySite": {"concept": {"coding": [ABDOMEN]}}}],
+        },
+    ],
+)
+def test_an_imaging_study_says_what_was_done_where_and_when_in_every_version(form: dict[str, Any]) -> None:
+    said = statement("ImagingStudy", started="2026-03-01T09:00:00Z", description="CT ABD W", **form)
+    study = read(IMAGING, {name: value for name, value in said.items() if value is not None})
+    (found,) = study.coded
+    assert isinstance(found, Imaging)
+    assert found.codes == {Code(DCM, "CT"), Code(SNOMED, "818983003"), Code(LOINC, "30615-4")}
+    assert found.text.startswith("CT ABD W; ")
+    assert "CT abdomen" in found.text
+    assert found.start is not None
+    assert found.source == "ImagingStudy/s1"
+
+
+def test_a_cancelled_study_left_no_images_and_another_patients_is_said() -> None:
+    assert read(IMAGING, statement("ImagingStudy", status="cancelled", modality=[CT])).coded == []
+    other = read(IMAGING, statement("ImagingStudy", modality=[CT]) | {"subject": {"reference": "Patient/9"}})
+    assert other.coded == []
+    assert "another patient" in other.issues[0].reason

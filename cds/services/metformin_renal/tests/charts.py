@@ -7,10 +7,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cds import analytes
-from cds.codes import RXNORM, Code
+from cds.codes import DCM, RXNORM, Code
 from cds.context import Ordering, PatientContext
 from cds.dates import months_before
-from cds.facts import Drug, Observed, Person, Quantity, When
+from cds.facts import Drug, Imaging, Observed, Person, Quantity, When
 from cds.fhir.dates import parse
 
 AUCKLAND = ZoneInfo("Pacific/Auckland")
@@ -72,21 +72,32 @@ def drug(text: str = "Metformin 500 mg", code: str = "", *, status: str = "activ
     )
 
 
+def imaging(text: str = "CT abdomen W contrast IV", modality: str = "CT", *, at: str) -> Imaging:
+    return Imaging(
+        codes=frozenset({Code(DCM, modality)}),
+        text=text,
+        status="available",
+        source=f"ImagingStudy/{next(_numbers)}",
+        start=when(at),
+    )
+
+
 def person(**more: Any) -> Person:
     return Person(**{"id": "1", "birth_date": when("1968-06-15"), "sex": "female", **more})
 
 
-def prescribing(*facts: Observed | Drug, draft: Drug | None = None, **more: Any) -> PatientContext:
+def prescribing(*facts: Observed | Drug | Imaging, draft: Drug | None = None, **more: Any) -> PatientContext:
     """Metformin is being signed."""
     return chart(*facts, ordering=Ordering(drugs=(draft or drug(status="draft"),)), **more)
 
 
-def chart(*facts: Observed | Drug, **more: Any) -> PatientContext:
+def chart(*facts: Observed | Drug | Imaging, **more: Any) -> PatientContext:
     measured = sorted((fact for fact in facts if isinstance(fact, Observed)), key=lambda fact: fact.when.earliest)[::-1]
     return PatientContext(
         patient=more.pop("patient", person()),
         now=NOW,
         observations={key: tuple(fact for fact in measured if fact.analyte == key) for key in _ANALYTES},
         drugs=tuple(fact for fact in facts if isinstance(fact, Drug)),
+        imaging=tuple(fact for fact in facts if isinstance(fact, Imaging)),
         **more,
     )
