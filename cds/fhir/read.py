@@ -464,8 +464,8 @@ def _imaged(found: shapes.ImagingStudy) -> tuple[frozenset[Code], list[str]]:
     said = [*(found.modality or ()), *(found.modality_list or ()), *done, *series]
     codings = [coding for one in said for coding in one.codings]
     codes = frozenset(code_of(coding.system, coding.code) for coding in codings if coding.system and coding.code)
-    displays = [name for one in done for name in (one.text, *(coding.display for coding in one.codings))]
-    return codes, list(dict.fromkeys(name for name in (found.description, *displays) if name))
+    described = [found.description] if found.description else []
+    return codes, list(dict.fromkeys([*described, *(name for one in done for name in one.names)]))
 
 
 def _contained(found: shapes.Statement, medication: shapes.Reference) -> shapes.Concept:

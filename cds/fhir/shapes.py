@@ -208,6 +208,11 @@ class AnyCode(Coding):
         inner = self.coding or (self.concept.coding if self.concept else None)
         return inner or [self]
 
+    @property
+    def names(self) -> list[str]:
+        inner = self.concept.text if self.concept else None
+        return [name for name in (self.text, inner, *(coding.display for coding in self.codings)) if name]
+
 
 class Series(Shape):
     modality: AnyCode | None = None
