@@ -19,11 +19,14 @@ from requests.auth import HTTPBasicAuth
 from cds.dicom import tls
 from cds.dicom.archive import Archive, DicomWeb, Dimse, Folder
 from cds.errors import FhirError
+from cds.fhir.capability import Capability
 from cds.fhir.client import FhirServer
+from cds.fhir.searches import Announced, Searches
 from cds.fhir.versions import FHIR_JSON, R4, Dialect, dialect_in
 from cds.http import bounded
 from cds.models import Ehr, Pacs
 from cds.needs import Need
+from cds.presets import BY_KEY
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +54,19 @@ def bearer_client(
 
 def client_for(ehr: Ehr, session: requests.Session, *, opens: Callable[[Need], bool]) -> FhirServer:
     """`session` signs; it came from `session_for`, so that it reaches nothing else."""
-    return FhirServer(ehr.fhir_base, session=session, opens=opens, dialect=partial(dialect_of, ehr))
+    return FhirServer(
+        ehr.fhir_base,
+        session=session,
+        opens=opens,
+        dialect=partial(dialect_of, ehr),
+        searches=partial(searches_of, ehr),
+    )
+
+
+def searches_of(ehr: Ehr) -> Searches:
+    """By what the row keeps of the server's words, which no caller waits for; a week later they count no more."""
+    announced = msgspec.json.decode(ehr.announced, type=Announced) if ehr.knows_announced else Announced()
+    return Searches(announced=announced, vendor=BY_KEY[ehr.vendor])
 
 
 def dialect_of(ehr: Ehr) -> Dialect:
@@ -76,7 +91,10 @@ def _said_by(ehr: Ehr) -> Dialect | None:
         with session_for(ehr) as session:
             url = f"{ehr.fhir_base.rstrip('/')}/metadata"
             answer = session.get(url, headers={"Accept": FHIR_JSON}, allow_redirects=False)
-        return dialect_in(answer.content) if answer.status_code == 200 else None
+        if answer.status_code != 200 or (found := dialect_in(answer.content)) is None:
+            return None
+        ehr.keep_announced(Announced.by(msgspec.json.decode(answer.content, type=Capability)))
+        return found
     except (FhirError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 

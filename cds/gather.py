@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any
 
@@ -52,16 +53,19 @@ def gather(  # noqa: PLR0913 -- the door's whole question, each part named
         tally |= {need.key: _became(need, prefetch or {}, readings.get(need.key)) for need in service.needs}
     if client is not None:
         unanswered = [need for need in service.needs if need.key not in readings or readings[need.key].failed]
-        readings |= fetch(_open(unanswered, client), client=client, reader=reader)
+        readings |= fetch(_asked(unanswered, client), client=client, reader=reader)
         for need in service.needs:
             _follow(need, readings.get(need.key), client=client, reader=reader)
     return assemble(service.needs, readings, patient_id=patient_id, now=now, encounter_id=encounter_id)
 
 
-def _open(needs: list[Need], client: FhirServer) -> list[Need]:
-    """What the token opens, in the words of the server's FHIR version, which is asked for only where there is a need."""
-    asked = [client.version.asks(need) for need in needs]
-    return [need for need in asked if client.opens(need)]
+def _asked(needs: list[Need], client: FhirServer) -> list[Need]:
+    """What the token opens and the server offers, in its words and those of its FHIR version.
+
+    Nothing is found out about the server where there is nothing to ask.
+    """
+    named = [client.version.asks(need) for need in needs]
+    return [client.searches.asks(need) for need in named if client.opens(need) and client.searches.offers(need)]
 
 
 def _from_prefetch(needs: tuple[Need, ...], prefetch: Mapping[str, msgspec.Raw], reader: Reader) -> dict[str, Reading]:
@@ -95,17 +99,23 @@ def _of_another(reading: Reading) -> bool:
 
 
 def fetch(needs: list[Need], *, client: FhirServer, reader: Reader) -> dict[str, Reading]:
-    """All in one batch where the server can, else side by side. A need that cannot be had is left out."""
+    """All in one batch where the server says that it can, else side by side. A need that cannot be had is left out."""
     if not needs:
         return {}
+    if len(needs) == 1 or not client.searches.together:
+        return _side_by_side(needs, client=client, reader=reader)
     try:
         return _batch(needs, client=client, reader=reader)
-    except (FhirInvalid, FhirRefused):  # no batch here, or not for this token: its scopes may still allow each read
-        with ThreadPoolExecutor(max_workers=len(needs)) as pool:
-            found = pool.map(lambda need: _single(need, client=client, reader=reader), needs)
-        return {need.key: reading for need, reading in zip(needs, found, strict=True) if reading}
+    except (FhirInvalid, FhirRefused):  # not as it said, or not for this token: its scopes may still allow each read
+        return _side_by_side(needs, client=client, reader=reader)
     except FhirError:
         return {}
+
+
+def _side_by_side(needs: list[Need], *, client: FhirServer, reader: Reader) -> dict[str, Reading]:
+    with ThreadPoolExecutor(max_workers=len(needs)) as pool:
+        found = pool.map(lambda need: _single(need, client=client, reader=reader), needs)
+    return {need.key: reading for need, reading in zip(needs, found, strict=True) if reading}
 
 
 class _Response(msgspec.Struct):
@@ -132,7 +142,7 @@ def _batch(needs: list[Need], *, client: FhirServer, reader: Reader) -> dict[str
     if len(answers) != len(needs):
         raise FhirInvalid("a batch was answered with another number of entries", url=client.base_uri)
     return {
-        need.key: reader.read(need, answer.resource)
+        need.key: _read(need, answer.resource, reader)
         for need, answer in zip(needs, answers, strict=True)
         if bytes(answer.resource) and answer.response and answer.response.status.startswith("2")
     }
@@ -140,9 +150,15 @@ def _batch(needs: list[Need], *, client: FhirServer, reader: Reader) -> dict[str
 
 def _single(need: Need, *, client: FhirServer, reader: Reader) -> Reading | None:
     try:
-        return reader.read(need, client.get(need.search(reader.patient_id)))
+        return _read(need, client.get(need.search(reader.patient_id)), reader)
     except FhirError:
         return None  # named in `unread`, or a MissingData, by `assemble`
+
+
+def _read(need: Need, raw: bytes | msgspec.Raw, reader: Reader) -> Reading:
+    reading = reader.read(need, raw)
+    reading.sorted = need.newest_first
+    return reading
 
 
 def _follow(need: Need, reading: Reading | None, *, client: FhirServer, reader: Reader) -> None:
@@ -165,7 +181,8 @@ def assemble(
     encounter_id: str | None = None,
 ) -> PatientContext:
     """One frozen context out of all readings; required needs must be there whole ("ever" means ever)."""
-    got = {key: reading for key, reading in readings.items() if not reading.failed}
+    usable = {need.key for need in needs if need.key in readings and _usable(need, readings[need.key])}
+    got = {key: reading for key, reading in readings.items() if key in usable}
     lacking = tuple(need.key for need in needs if need.required and (need.key not in got or got[need.key].next))
     if lacking:
         raise MissingData(lacking)
@@ -188,6 +205,18 @@ def assemble(
         issues=(*_issues(readings), *ahead, *_cut_short(got), *_protected(got)),
         unread=tuple(need.key for need in needs if need.key not in got),
     )
+
+
+def _usable(need: Need, reading: Reading) -> bool:
+    """Of what was to come newest first, the first pages do where it did; else the newest may be among the others."""
+    if reading.failed:
+        return False
+    return not (reading.next and need.newest_first) or (reading.sorted and _newest_first(reading.observed))
+
+
+def _newest_first(found: list[Observed]) -> bool:
+    """As far as the dates tell: a server may ignore `_sort` (R4 search, "Handling Errors")."""
+    return all(later.when.earliest <= sooner.when.latest for sooner, later in pairwise(found))
 
 
 def _person(readings: Mapping[str, Reading], patient_id: str) -> Person:

@@ -55,6 +55,10 @@ class Need(Struct, frozen=True, kw_only=True):
         return parse_qs(self.query).get("category", [""])[0]
 
     @property
+    def newest_first(self) -> bool:
+        return "_sort=-date" in self.query.split("&")
+
+    @property
     def template(self) -> str:
         """CDS Hooks 2.0.1, "Prefetch Template": only plain `{{context.x}}` tokens and the recommended parameters."""
         return self.search(PATIENT_TOKEN)

@@ -18,6 +18,7 @@ from cds.connect import archive_of, session_for
 from cds.dicom import reach
 from cds.errors import BadInput, CdsError, FhirError, FhirUnreachable
 from cds.fhir.capability import Capability
+from cds.fhir.searches import Announced
 from cds.fhir.versions import R4, Dialect, dialect_in, spoken
 from cds.http import allowed_addresses, origin
 from cds.models import ConnectionTest, Ehr
@@ -86,6 +87,8 @@ def try_connection(ehr: Ehr) -> Survey:
     _follow(survey, _archive_way(ehr), possible=True)
     if survey.dialect:
         ehr.keep_dialect(survey.dialect)
+    if survey.capability:
+        ehr.keep_announced(Announced.by(survey.capability))
     ConnectionTest.objects.create(
         ehr=ehr,
         milliseconds=(time.monotonic() - began) * 1000,

@@ -6,9 +6,11 @@ from msgspec import Struct
 
 from cds import registry
 from cds.fhir.capability import Capability
+from cds.fhir.searches import Announced, Searches
 from cds.fhir.versions import Version, spoken
 from cds.models import Ehr
 from cds.onboarding import Survey
+from cds.presets import BY_KEY
 from cds.smart_configuration import SmartConfiguration
 
 # What "Save to chart" creates; the first is the record that matters, the last the order that a card may suggest.
@@ -27,7 +29,7 @@ def outlook(survey: Survey) -> list[Expectation]:
     """Nothing is promised for what was not read."""
     found: list[Expectation] = []
     if survey.capability:
-        found += [_version(survey.capability), _reads(survey.capability), _batch(survey.capability)]
+        found += [_version(survey.capability), _reads(survey.capability), _asked(survey)]
         version = _version_of(survey.capability)
         found += [_writes(survey.capability, version.calls(kind)) for kind in WRITTEN]
     if survey.smart:
@@ -59,10 +61,13 @@ def _reads(found: Capability) -> Expectation:
     return Expectation(topic="Reading", works=not missing, text=text)
 
 
-def _batch(found: Capability) -> Expectation:
-    works = found.batches()
-    text = "missing data are fetched in one request" if works else "not announced: one request for each kind of data"
-    return Expectation(topic="Batch", works=works, text=text)
+def _asked(survey: Survey) -> Expectation:
+    """How Bedside asks this server for what was not prefetched."""
+    announced = Announced.by(survey.capability) if survey.capability else Announced()
+    searches = Searches(announced=announced, vendor=BY_KEY[survey.ehr.vendor])
+    version = survey.dialect.version if survey.dialect else Version.R4
+    needs = [version.asks(need) for service in registry.all_services() for need in service.needs]
+    return Expectation(topic="How it is asked", works=True, text=searches.in_words(needs))
 
 
 def _writes(found: Capability, kind: str) -> Expectation:

@@ -6,7 +6,11 @@ from msgspec import Struct
 
 
 class Preset(Struct, frozen=True, kw_only=True):
-    """`hook_issuer` and `hook_jwks_url` may name `{base}`, the FHIR base; empty: only the EHR's people know it."""
+    """`hook_issuer` and `hook_jwks_url` may name `{base}`, the FHIR base; empty: only the EHR's people know it.
+
+    How it is searched (cds.fhir.searches): `sorts`: it takes `_sort`, whatever its CapabilityStatement says; `page`: the
+    entries of a page; `by_category`: types that must be searched by category; `not_by_code`: that cannot be by code.
+    """
 
     key: str
     name: str
@@ -14,6 +18,10 @@ class Preset(Struct, frozen=True, kw_only=True):
     hook_jwks_url: str = ""
     hook_algorithms: str = "ES384,RS384"
     notes: tuple[str, ...] = ()
+    sorts: bool = False
+    page: int = 200
+    by_category: frozenset[str] = frozenset()
+    not_by_code: frozenset[str] = frozenset()
 
     def issuer_at(self, base: str) -> str:
         return self.hook_issuer.format(base=base)
@@ -36,6 +44,9 @@ PRESETS = (
             "MedicationRequest cannot be searched by code.",
             "A card appears as a Practice Advisory.",
         ),
+        # A search of Observations by patient alone is answered 400, "required" (jwilleke/yourphr#754).
+        by_category=frozenset({"Observation"}),
+        not_by_code=frozenset({"MedicationRequest"}),
     ),
     Preset(
         key="oracle",
@@ -49,11 +60,14 @@ PRESETS = (
             "Tokens for systems live five minutes. Codes of the vendor's own cannot be searched for.",
             "A card with the indicator `critical` pops up in front of the chart.",
         ),
+        page=100,  # fhir.cerner.com, R4 Observation: `_count` is capped at 100; `_sort` is not among the parameters
+        not_by_code=frozenset({"MedicationRequest"}),  # there: MedicationRequest has no parameter `code`
     ),
     Preset(
         key="medplum",
         name="Medplum",
         notes=("Older versions ignore PKCE; it is sent anyway.",),
+        sorts=True,  # medplum.com, "Basic Search": `_sort` by search parameters
     ),
     Preset(
         key="launcher",
@@ -62,6 +76,7 @@ PRESETS = (
             "A public test server with invented patients: keep the environment on Test.",
             "It calls no hooks; only the launch can be tried with it.",
         ),
+        sorts=True,  # a HAPI FHIR server, whose statement names no `_sort`; it sorts by search parameters all the same
     ),
 )
 BY_KEY = {preset.key: preset for preset in PRESETS}

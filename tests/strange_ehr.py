@@ -51,6 +51,7 @@ class StrangeEhr(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.atomic = True
         self.conditional = True
+        self.searched_by: tuple[str, ...] = ()  # announced, and all others answered with 400; none: takes everything
         self.can: dict[str, tuple[str, ...]] = dict.fromkeys(
             (
                 "Patient",
@@ -125,6 +126,8 @@ class StrangeEhr(ThreadingHTTPServer):
                 return self.create(body, headers.get("If-None-Exist", ""))
             if rest:
                 return self.instance(method, path, headers, body)
+            if self.searched_by and {name for name, _ in parse_qsl(query)} - {*self.searched_by, "_count"}:
+                return _refusal(400)
             found = self.search(kind, query)
             return (
                 200,
@@ -134,7 +137,12 @@ class StrangeEhr(ThreadingHTTPServer):
 
     def statement(self) -> Resource:
         entries = [
-            {"type": kind, "interaction": [{"code": one} for one in codes], "conditionalCreate": self.conditional}
+            {
+                "type": kind,
+                "interaction": [{"code": one} for one in codes],
+                "conditionalCreate": self.conditional,
+                "searchParam": [{"name": name} for name in self.searched_by],
+            }
             for kind, codes in self.can.items()
         ]
         whole = [{"code": "transaction"}] if self.atomic else []

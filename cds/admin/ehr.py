@@ -50,7 +50,7 @@ class EhrAdmin(admin.ModelAdmin[Ehr]):
             None,
             {
                 "fields": (
-                    *("name", "environment", "active", "fhir_base", "fhir_version", "fhir_version_named"),
+                    *("name", "environment", "active", "fhir_base", "vendor", "fhir_version", "fhir_version_named"),
                     *("private_network", "time_zone", "mrn_system"),
                 )
             },

@@ -105,7 +105,7 @@ class AddressForm(forms.Form):
         assume_scheme="https",
         help_text="The address under which /metadata answers. It is also the `iss` of a launch.",
     )
-    preset = forms.ChoiceField(label="Vendor", choices=[(preset.key, preset.name) for preset in PRESETS])
+    vendor = forms.ChoiceField(label="Vendor", choices=[(preset.key, preset.name) for preset in PRESETS])
     private_network = forms.BooleanField(
         required=False,
         label="Its addresses are private ones, on purpose",
@@ -124,7 +124,7 @@ class AddressForm(forms.Form):
 
     def suggestions(self) -> dict[str, Any]:
         """What the vendor's preset knows, for the second form."""
-        base, preset = self.cleaned_data["fhir_base"], BY_KEY[self.cleaned_data["preset"]]
+        base, preset = self.cleaned_data["fhir_base"], BY_KEY[self.cleaned_data["vendor"]]
         return {
             **self.cleaned_data,
             "environment": Ehr.Environment.TEST,
@@ -140,11 +140,11 @@ class ConnectForm(EhrForm):
     class Meta:
         model = Ehr
         fields = (
-            *("fhir_base", "private_network", "name", "environment", "time_zone", "login_origins"),
+            *("fhir_base", "vendor", "private_network", "name", "environment", "time_zone", "login_origins"),
             *("client_kind", "client_id", "frame_ancestors"),
             *("hook_issuer", "hook_jwks_url", "hook_algorithms", "hook_tenant", "hooks_version"),
         )
-        widgets = {"fhir_base": forms.HiddenInput, "private_network": forms.HiddenInput}
+        widgets = dict.fromkeys(("fhir_base", "vendor", "private_network"), forms.HiddenInput)
         formfield_callback = _over_https
 
     def save(self, commit: bool = True) -> Ehr:

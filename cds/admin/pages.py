@@ -79,7 +79,7 @@ def connect(model_admin: EhrAdmin, request: HttpRequest) -> HttpResponse:
         survey = look(unsaved)
         told = {"login_origins": " ".join(survey.other_origins()), "client_kind": client_kind(survey.smart)}
         form = ConnectForm(initial=address.suggestions() | told)
-        shown |= _found(survey) | {"form": form, "notes": BY_KEY[address.cleaned_data["preset"]].notes}
+        shown |= _found(survey) | {"form": form, "notes": BY_KEY[address.cleaned_data["vendor"]].notes}
     return _page(model_admin, request, "connect", "Connect an EHR", **shown)
 
 
@@ -144,7 +144,7 @@ def stop(model_admin: EhrAdmin, request: HttpRequest, ehr_id: int) -> HttpRespon
 
 def _unsaved(address: AddressForm) -> Ehr:
     given = address.cleaned_data
-    return Ehr(fhir_base=given["fhir_base"], private_network=given["private_network"])
+    return Ehr(**{name: given[name] for name in ("fhir_base", "vendor", "private_network")})
 
 
 def _found(survey: Survey) -> dict[str, Any]:

@@ -9,15 +9,25 @@ class Interaction(Struct):
     code: str = ""
 
 
+class Named(Struct):
+    """A search parameter."""
+
+    name: str = ""
+
+
 class ResourceEntry(Struct, rename="camel"):
     type: str = ""
     interaction: list[Interaction] = []
     conditional_create: bool = False
+    search_param: list[Named] | None = None
 
 
-class Rest(Struct):
+class Rest(Struct, rename="camel"):
+    """`search_param`: those of every type, `_sort` and `_count` among them (R4, CapabilityStatement.rest.searchParam)."""
+
     resource: list[ResourceEntry] = []
     interaction: list[Interaction] = []
+    search_param: list[Named] | None = None
 
 
 class Software(Struct):
@@ -43,9 +53,6 @@ class Capability(Struct, rename="camel"):
     def can_as_a_whole(self, *interactions: str) -> bool:
         """Any of these at the base itself: batch, transaction."""
         return any(one.code in interactions for rest in self.rest for one in rest.interaction)
-
-    def batches(self) -> bool:
-        return self.can_as_a_whole("batch", "transaction")
 
     def _entries(self, resource: str) -> list[ResourceEntry]:
         return [entry for rest in self.rest for entry in rest.resource if entry.type == resource]

@@ -15,6 +15,7 @@ import requests
 from fhirclient.server import FHIRServer
 
 from cds.errors import FhirError, FhirInvalid, FhirRefused, FhirUnreachable
+from cds.fhir.searches import Searches
 from cds.fhir.versions import R4, Dialect, Version
 from cds.needs import Need
 
@@ -26,7 +27,7 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
     """One FHIR base. `session` carries the token (an Authlib session) and the limits (cds.http).
 
     `opens`: may the token read what this need asks for? Without knowing its scopes, the server will say.
-    `dialect`: in which FHIR version it is spoken to; found out when it is first spoken to.
+    `dialect`: in which FHIR version it is spoken to; found out when it is first spoken to. `searches`: how it is asked.
     """
 
     def __init__(
@@ -36,15 +37,22 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
         session: requests.Session,
         opens: Callable[[Need], bool] = lambda _: True,
         dialect: Callable[[], Dialect] = lambda: R4,
+        searches: Callable[[], Searches] = Searches,
     ) -> None:
         super().__init__(None, base_uri=base_uri)
         self.session = session
         self.opens = opens
         self._find_dialect = dialect
+        self._find_searches = searches
 
     @cached_property
     def dialect(self) -> Dialect:
         return self._find_dialect()
+
+    @cached_property
+    def searches(self) -> Searches:
+        """After the dialect, which may have to be read where this stands, too."""
+        return self._find_searches()
 
     @property
     def version(self) -> Version:

@@ -18,7 +18,7 @@ _bundle = msgspec.json.Decoder(RawBundle)
 
 def patients(client: FhirServer, needs: Iterable[Need]) -> Iterator[Chart]:
     """All whom the client's token opens, whole: unlike a hook, this reads every page, or raises FhirError."""
-    asked = [client.version.asks(need) for need in needs if need.resource != "Patient"]
+    asked = [client.searches.asks(client.version.asks(need)) for need in needs if need.resource != "Patient"]
     for raw in _entries(client, "Patient?_count=200"):
         kind = kind_of(raw)
         if kind.resource_type == "Patient" and kind.id:

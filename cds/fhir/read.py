@@ -48,7 +48,10 @@ NOT_THEIRS = "belongs to another patient or to none"
 
 
 class Reading(msgspec.Struct):
-    """What one need's answer said. `failed`: the server answered with an OperationOutcome instead of data."""
+    """What one need's answer said. `failed`: the server answered with an OperationOutcome instead of data.
+
+    `sorted`: it was asked for in the order that the need wants.
+    """
 
     person: Person | None = None
     observed: list[Observed] = []
@@ -56,6 +59,7 @@ class Reading(msgspec.Struct):
     issues: list[Issue] = []
     next: str | None = None
     failed: bool = False
+    sorted: bool = True
     dropped: int = 0
     withheld: bool = False
     merged: bool = False

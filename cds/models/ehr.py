@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+import msgspec
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from cds.errors import FhirError
+from cds.fhir.searches import Announced
 from cds.fhir.versions import Dialect, Version
 from cds.fields import EncryptedField
 from cds.http import origin
 from cds.labels import LABELS
 from cds.prepared import Question
+from cds.presets import PRESETS
+
+_ANNOUNCED_FOR = timedelta(days=7)  # it is read again every five minutes, unless the EHR cannot be reached
 
 
 def _spelt_out(url: str) -> str:
@@ -65,6 +70,12 @@ class Ehr(models.Model):
     name = models.CharField(max_length=100, unique=True)
     environment = models.CharField(max_length=10, choices=Environment, default=Environment.PRODUCTION)
     fhir_base = models.URLField(unique=True, help_text="FHIR base URL; also the `iss` of a SMART launch.")
+    vendor = models.CharField(
+        max_length=10,
+        choices=[(preset.key, preset.name) for preset in PRESETS],
+        default="other",
+        help_text="Decides how it is searched where its CapabilityStatement leaves that open.",
+    )
     fhir_version = models.CharField(
         max_length=3,
         choices=[(one.value, f"{one.name} ({one.value})") for one in Version],
@@ -77,6 +88,10 @@ class Ehr(models.Model):
         verbose_name="several FHIR versions at this address",
         help_text="So each request names the one above, as the server asks in its CapabilityStatement.",
     )
+    announced = models.TextField(
+        blank=True, editable=False, help_text="What matters of its CapabilityStatement (cds.fhir.searches), as JSON."
+    )
+    announced_at = models.DateTimeField(null=True, editable=False)
     client_id = models.CharField(max_length=200, blank=True, help_text="Our OAuth client id at this EHR.")
     client_kind = models.CharField(max_length=10, choices=ClientKind, default=ClientKind.PUBLIC)
     client_secret = EncryptedField(null=True, blank=True, help_text="Of a confidential client with a secret.")
@@ -141,7 +156,7 @@ class Ehr(models.Model):
         """One base is one EHR, however it is spelt: so a test EHR never reaches a production record."""
         self.fhir_base = self.fhir_base.strip().rstrip("/")
         if Ehr.objects.filter(pk=self.pk).exclude(fhir_base=self.fhir_base).exists():
-            self.fhir_version = ""  # another server: it is asked again
+            self.fhir_version, self.announced = "", ""  # another server: it is asked again
         others = Ehr.objects.exclude(pk=self.pk).values_list("name", "fhir_base")
         same = [name for name, base in others if _spelt_out(base) == _spelt_out(self.fhir_base)]
         if same:
@@ -172,6 +187,16 @@ class Ehr(models.Model):
         self.fhir_version, self.fhir_version_named = found.version.value, found.named
         kept = {"fhir_version": self.fhir_version, "fhir_version_named": found.named}
         Ehr.objects.filter(pk=self.pk).exclude(**kept).update(**kept)
+
+    @property
+    def knows_announced(self) -> bool:
+        return bool(self.announced and self.announced_at and timezone.now() - self.announced_at < _ANNOUNCED_FOR)
+
+    def keep_announced(self, found: Announced) -> None:
+        """As the server says, and when; nothing else of the row is touched."""
+        self.announced, self.announced_at = msgspec.json.encode(found).decode(), timezone.now()
+        kept = {"announced": self.announced, "announced_at": self.announced_at}
+        Ehr.objects.filter(pk=self.pk).update(**kept)
 
     @property
     def is_test(self) -> bool:

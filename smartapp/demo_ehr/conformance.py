@@ -33,6 +33,7 @@ def capability_statement() -> Resource:
                 "resource": [capability_of(kind) for kind in sorted(PARAMETERS)],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
                 "operation": [exported("export")],
+                "searchParam": [{"name": name, "type": "special"} for name in ("_count", "_sort")],
             }
         ],
     }

@@ -63,7 +63,7 @@ def test_an_audit_entry_cannot_be_deleted(administrator: Client, ehr: Ehr) -> No
 def form_for(ehr: Ehr, **changed: str) -> dict[str, str]:
     """The form of the EHR's page with its first service."""
     names = (
-        *("name", "environment", "fhir_base", "time_zone", "client_kind", "client_id", "client_algorithm"),
+        *("name", "environment", "fhir_base", "vendor", "time_zone", "client_kind", "client_id", "client_algorithm"),
         *("hook_issuer", "hook_jwks_url", "hook_algorithms", "hooks_version"),
     )
     service = EnabledService.objects.filter(ehr=ehr).earliest("pk")
@@ -123,7 +123,7 @@ CONNECT = "/admin/cds/ehr/connect/"
 
 
 def found_at(administrator: Client, base: str, **given: str) -> str:
-    answer = administrator.post(CONNECT, {"look": "1", "fhir_base": base, "preset": "other"} | given)
+    answer = administrator.post(CONNECT, {"look": "1", "fhir_base": base, "vendor": "other"} | given)
     assert answer.status_code == 200
     return str(answer.content.decode())
 
@@ -157,10 +157,13 @@ def test_the_addresses_to_hand_over_are_ours(administrator: Client, hospital: Eh
 
 
 def test_a_vendors_preset_is_suggested(administrator: Client, hospital: Ehr) -> None:
-    page = found_at(administrator, hospital.fhir_base, private_network="on", preset="epic")
+    page = found_at(administrator, hospital.fhir_base, private_network="on", vendor="epic")
     assert to_keep(page)["hook_algorithms"] == "RS384"
     assert to_keep(page)["hook_issuer"] == hospital.fhir_base
     assert "MedicationRequest cannot be searched by code" in page
+    assert to_keep(page)["vendor"] == "epic"
+    assert "sorted by Bedside" not in page  # the demo hospital says that it sorts
+    assert "all in one batch; newest first; at most 200 a page" in page
 
 
 def test_a_new_ehr_is_kept_inactive_and_silent(administrator: Client, site: str) -> None:
@@ -225,7 +228,13 @@ def test_login_origins_with_and_without_a_port_are_kept(administrator: Client, e
 # --- One issuer for several hospitals --------------------------------------------------------------------------------
 def keep_another(administrator: Client, ehr: Ehr, tenant: str) -> str:
     """The page that comes back when a second hospital with the first one's issuer is entered."""
-    new = {"keep": "1", "fhir_base": "https://new.example/fhir", "name": "New", "environment": "test"}
+    new = {
+        "keep": "1",
+        "vendor": "other",
+        "fhir_base": "https://new.example/fhir",
+        "name": "New",
+        "environment": "test",
+    }
     new |= {"time_zone": "UTC", "client_kind": "public", "hooks_version": "2.0", "hook_algorithms": "ES384"}
     new |= {"hook_issuer": str(ehr.hook_issuer), "hook_tenant": tenant}
     return str(administrator.post(CONNECT, new).content.decode())

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.core.cache import caches
+from django.utils import timezone
 
 from cds.connect import bearer_client, dialect_of
+from cds.context import PatientContext
+from cds.errors import MissingData
 from cds.fhir.versions import Dialect, Version
+from cds.gather import gather
 from cds.models import Ehr
 from cds.onboarding import try_connection
+from cds.registry import get
 from tests.fhir_server import FhirServer
+from tests.strange_ehr import ALL, StrangeEhr
 from tests.strangers import Stranger
 
 
@@ -100,3 +107,62 @@ def test_the_same_base_keeps_its_version() -> None:
     ehr = connected("https://old.example/fhir", fhir_version=Version.STU3)
     ehr.clean()
     assert ehr.fhir_version == Version.STU3
+
+
+# --- How it is asked -------------------------------------------------------------------------------------------------
+@pytest.fixture
+def strange() -> Iterator[StrangeEhr]:
+    """It has no batch, takes no `_sort` and has no MedicationRequest."""
+    with StrangeEhr.serving() as server:
+        server.searched_by = ("patient", "code", "category")
+        server.can |= dict.fromkeys(("Condition", "ServiceRequest", "Procedure", "Encounter"), ALL)
+        server.put({"resourceType": "Patient", "id": "ada", "gender": "female", "birthDate": "1974-01-15"})
+        yield server
+
+
+def asked_about_ada(ehr: Ehr) -> PatientContext:
+    return gather(get("diabetes-risk"), patient_id="ada", now=ehr.now(), client=bearer_client(ehr, "t"))
+
+
+def test_a_strange_server_is_asked_in_the_words_that_it_announces(strange: StrangeEhr) -> None:
+    context = asked_about_ada(connected(strange.url))
+    assert context.unread == ("medications",)
+    assert strange.asked[0] == "GET metadata"
+    assert all(line.startswith("GET ") and "_search" not in line for line in strange.asked)
+    assert "GET MedicationRequest" not in strange.asked
+
+
+def test_the_next_hook_need_not_read_what_it_announces(strange: StrangeEhr) -> None:
+    connected(strange.url)
+    asked_about_ada(Ehr.objects.get())
+    asked_about_ada(Ehr.objects.get())
+    assert strange.asked.count("GET metadata") == 1
+
+
+def test_a_type_that_it_has_not_and_that_must_be_read_is_a_412_at_once(strange: StrangeEhr) -> None:
+    del strange.can["Condition"]
+    with pytest.raises(MissingData) as missing:
+        asked_about_ada(connected(strange.url))
+    assert missing.value.keys == ("conditions",)
+    assert "GET Condition" not in strange.asked
+
+
+def test_a_test_of_the_connection_learns_what_it_announces_now(strange: StrangeEhr) -> None:
+    ehr = connected(strange.url)
+    asked_about_ada(ehr)
+    strange.can["MedicationRequest"] = ALL
+    try_connection(ehr)
+    assert asked_about_ada(Ehr.objects.get()).unread == ()
+
+
+def test_what_was_announced_a_week_ago_counts_no_more(strange: StrangeEhr) -> None:
+    ehr = connected(strange.url)
+    asked_about_ada(ehr)
+    Ehr.objects.update(announced_at=timezone.now() - timedelta(days=8))
+    asked_about_ada(Ehr.objects.get())
+    assert "GET MedicationRequest" in strange.asked  # it may be there by now
+    assert strange.asked.count("GET metadata") == 1  # and no hook waits to find out
+
+
+def test_a_vendor_that_is_entered_decides_what_the_server_leaves_open(strange: StrangeEhr) -> None:
+    assert bearer_client(connected(strange.url, vendor="medplum"), "t").searches.sorts("Observation")

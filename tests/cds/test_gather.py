@@ -19,6 +19,7 @@ from cds.codes import ICD10CM, LOINC, UCUM
 from cds.context import PatientContext
 from cds.errors import BadInput, MissingData
 from cds.fhir.client import FhirServer
+from cds.fhir.searches import Announced, Searches
 from cds.gather import gather
 from cds.http import bounded
 from cds.needs import Need
@@ -48,12 +49,15 @@ class Hospital:
         self.pages: dict[str, Any] = {}
         self.batch_status = 200
         self.asked: list[str] = []
+        self.queries: list[str] = []
+        self.announced = Announced(batch=True)
         self.base = ""
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         path = environ["PATH_INFO"].removeprefix("/fhir").strip("/")
         query = environ["QUERY_STRING"]
         self.asked.append(f"{environ['REQUEST_METHOD']} {path}")
+        self.queries.append(query)
         if environ["REQUEST_METHOD"] == "POST":
             body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
             answer: Any = self.batch(body) if self.batch_status == 200 else {}
@@ -104,7 +108,8 @@ def hospital() -> Iterator[Hospital]:
 @pytest.fixture
 def client(hospital: Hospital) -> Iterator[FhirServer]:
     with requests.Session() as session:
-        yield FhirServer(hospital.base, session=bounded(session, origins=(hospital.base,), private_network=True))
+        limited = bounded(session, origins=(hospital.base,), private_network=True)
+        yield FhirServer(hospital.base, session=limited, searches=lambda: Searches(announced=hospital.announced))
 
 
 # --- Resources
@@ -268,18 +273,16 @@ def test_everything_is_fetched_in_one_batch(hospital: Hospital, client: FhirServ
 
 
 def test_only_what_was_not_prefetched_is_fetched(hospital: Hospital, client: FhirServer) -> None:
-    hospital.batch_status = 405
     hospital.pages["Condition"] = bundle(DIABETES)
     assert len(ask(client, conditions=...).diagnoses) == 1
-    assert hospital.asked == ["POST ", "GET Condition"]
+    assert hospital.asked == ["GET Condition"]
 
 
 def test_what_the_token_does_not_open_is_not_asked_for(hospital: Hospital, client: FhirServer) -> None:
-    hospital.batch_status = 405
     given = prefetch(glucose=..., medications=...)
     client.opens = lambda need: need.resource == "Observation"
     context = gather(Question(), patient_id="123", now=NOW, client=client, prefetch=given)
-    assert hospital.asked == ["POST ", "GET Observation"]
+    assert hospital.asked == ["GET Observation"]
     assert "medications" in context.unread
 
 
@@ -329,6 +332,77 @@ def test_a_page_that_is_not_json_is_a_failure_and_no_crash(hospital: Hospital, c
     hospital.batch_status = 405
     hospital.pages["MedicationRequest"] = b"<html>please log in</html>"
     assert fetched(client).unread == ("medications",)
+
+
+# --- What the server announces
+def test_without_an_announced_batch_none_is_tried(hospital: Hospital, client: FhirServer) -> None:
+    hospital.announced = Announced()
+    hospital.pages["Observation"]["hba1c"] = bundle(hba1c())
+    assert len(fetched(client).all("hba1c")) == 1
+    assert sorted(hospital.asked) == [
+        "GET Condition",
+        "GET MedicationRequest",
+        "GET Observation",
+        "GET Observation",
+        "GET Patient/123",
+    ]
+
+
+def types(*left_out: str) -> Announced:
+    offered = {"Patient", "Condition", "Observation", "MedicationRequest"} - set(left_out)
+    return Announced(types=dict.fromkeys(offered, ()))
+
+
+def test_an_optional_type_that_is_not_offered_is_unread_and_not_asked_for(
+    hospital: Hospital, client: FhirServer
+) -> None:
+    hospital.announced = types("MedicationRequest")
+    assert fetched(client).unread == ("medications",)
+    assert "GET MedicationRequest" not in hospital.asked
+
+
+def test_a_required_type_that_is_not_offered_is_a_412_that_names_it(hospital: Hospital, client: FhirServer) -> None:
+    hospital.announced = types("Condition")
+    assert lacking(lambda: fetched(client)) == ("conditions",)
+    assert "GET Condition" not in hospital.asked
+
+
+def test_without_sort_the_newest_is_found_on_the_last_page(hospital: Hospital, client: FhirServer) -> None:
+    hospital.announced = types()
+    hospital.pages["Observation"]["hba1c"] = bundle(hba1c("old", at="2019-01-01"), **next_page("Observation?page=2"))
+    hospital.pages["Observation?page=2"] = bundle(hba1c("new", at="2026-01-01"))
+    assert [fact.source for fact in fetched(client).all("hba1c")] == ["Observation/new", "Observation/old"]
+    assert not any("_sort" in query for query in hospital.queries)
+
+
+def test_where_the_pages_of_an_unsorted_answer_are_cut_off_nothing_of_it_is_used(
+    hospital: Hospital, client: FhirServer
+) -> None:
+    """The newest glucose may stand on the pages that were not read: an older one would be a wrong answer."""
+    hospital.announced = types()
+    hospital.pages["Observation"]["glucose"] = bundle(hba1c(), **next_page("Observation?page=404"))
+    assert fetched(client).unread == ("glucose",)
+
+
+def test_of_a_sorted_answer_the_first_pages_are_used_and_that_is_said(hospital: Hospital, client: FhirServer) -> None:
+    hospital.announced = Announced(types=dict.fromkeys(types().types, ("_sort", "category", "code")))
+    hospital.pages["Observation"]["glucose"] = bundle(glucose("2026-01-01"), **next_page("Observation?page=404"))
+    context = fetched(client)
+    assert len(context.all("glucose")) == 1
+    assert context.issues[0].reason == "only the first pages could be read"
+
+
+def test_a_server_that_ignores_sort_is_noticed(hospital: Hospital, client: FhirServer) -> None:
+    hospital.announced = Announced(types=dict.fromkeys(types().types, ("_sort", "category", "code")))
+    upside_down = bundle(glucose("2019-01-01"), glucose("2020-01-01"), **next_page("Observation?page=404"))
+    hospital.pages["Observation"]["glucose"] = upside_down
+    assert fetched(client).unread == ("glucose",)
+
+
+def glucose(at: str) -> dict[str, Any]:
+    code = {"coding": [{"system": LOINC, "code": "2345-7"}]}
+    quantity = {"value": 101, "unit": "mg/dL", "system": UCUM, "code": "mg/dL"}
+    return {**hba1c(at, at=at), "code": code, "valueQuantity": quantity}
 
 
 # --- Further pages
