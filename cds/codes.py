@@ -39,6 +39,7 @@ STU3_NAMES = {
     f"{_TERMINOLOGY}/v2-0074": "http://hl7.org/fhir/v2/0074",
     f"{_TERMINOLOGY}/v2-0203": "http://hl7.org/fhir/v2/0203",
     f"{_TERMINOLOGY}/v3-Confidentiality": "http://hl7.org/fhir/v3/Confidentiality",
+    f"{_TERMINOLOGY}/v3-DataOperation": "http://hl7.org/fhir/v3/DataOperation",
 }
 # HL7 OIDs of the same systems, as CDA-minded servers send them.
 _SAME_SYSTEM = {

@@ -30,6 +30,8 @@ from smartapp.answers import Answer
 from smartapp.model_card import chapter, has_card
 from smartapp.models import SmartSession
 
+Aim = WriteBack.Aim
+
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
@@ -175,12 +177,25 @@ class Section:
     # --- Saving --------------------------------------------------------------------------------------------------
     @cached_property
     def kept(self) -> list[WriteBack]:
-        return list(self.assessment.write_backs.order_by("-target")) if self.assessment else []
+        rows = self.assessment.write_backs.filter(aim=Aim.WRITE) if self.assessment else WriteBack.objects.none()
+        return list(rows.order_by("-target"))
+
+    @cached_property
+    def earlier(self) -> list[WriteBack]:
+        """Results in the chart that this one supersedes, or should."""
+        return list(self.assessment.supersedes.select_related("assessment")) if self.assessment else []
+
+    @property
+    def superseded(self) -> WriteBack | None:
+        """By a later answer, in the chart."""
+        rows = self.assessment.write_backs.filter(aim=Aim.SUPERSEDE) if self.assessment else WriteBack.objects.none()
+        return rows.select_related("successor").first()
 
     @property
     def saved(self) -> bool:
         """Is there nothing that another press would do?"""
-        return bool(self.kept) and all(one.written for one in self.kept)
+        waits = any(one.status == WriteBack.Status.WAITING for one in self.earlier)
+        return bool(self.kept) and all(one.written for one in self.kept) and not waits
 
     @property
     def records(self) -> list[Any]:

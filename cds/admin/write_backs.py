@@ -27,11 +27,11 @@ class WhyForm(forms.Form):
 
 @admin.register(WriteBack)
 class WriteBackAdmin(ReadOnly):
-    list_display = ("requested_at", "ehr", "service", "target", "status", "tries", "failure", "sent_at")
-    list_filter = ("status", "target", "form", "assessment__ehr", "requested_at")
+    list_display = ("requested_at", "ehr", "service", "aim", "target", "status", "tries", "failure", "sent_at")
+    list_filter = ("status", "aim", "target", "form", "assessment__ehr", "requested_at")
     list_select_related = ("assessment__ehr",)
     fields = (
-        *("assessment", "target", "status", "failure", "form", "lacking", "resources"),
+        *("assessment", "aim", "successor", "target", "status", "failure", "form", "lacking", "resources"),
         *("tries", "delays", "due_at", "requested_at", "sent_at", "reason"),
     )
     actions = ("again",)

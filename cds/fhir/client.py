@@ -62,6 +62,16 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
         """The body of a read, a search or a further page."""
         return self._send("GET", self.within_base(path)).content
 
+    def read(self, path: str) -> tuple[Any, str]:
+        """A resource and its version as an ETag, "" where the server has no versions (R4 http, "Versioning")."""
+        response = self._send("GET", self.within_base(path))
+        try:
+            found = msgspec.json.decode(response.content)
+            known = found.get("meta", {}).get("versionId", "")
+        except (msgspec.DecodeError, UnicodeDecodeError, AttributeError) as error:
+            raise FhirInvalid("the answer is not a resource", url=response.url) from error
+        return found, response.headers.get("ETag") or (f'W/"{known}"' if known else "")
+
     def request_json(self, path: str, nosign: bool = False) -> Any:
         content = self.get(path)
         try:
@@ -81,6 +91,10 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
         return self._send(
             "PUT", self.within_base(path), data=body, headers={"Content-Type": self.dialect.media_type, **headers}
         )
+
+    def update(self, path: str, resource: Any, *, if_match: str) -> None:
+        """Put back what `read` gave, unless there is a newer version by now."""
+        self.put_json(path, resource, False, **({"If-Match": if_match} if if_match else {}))
 
     def within_base(self, path: str) -> str:
         """The absolute URL; a leading slash would drop the base path, another origin would be handed the token."""

@@ -90,7 +90,14 @@ def _same(one: Resource, resource: Resource) -> bool:
     """Not every server heeds the parameters of a search."""
     if "identifier" in resource:
         return bool(_identifiers(resource) & _identifiers(one))
-    return {_relative(given) for given in _references(resource)} <= {_relative(given) for given in _references(one)}
+    same_deed = _activity(one) == _activity(resource)
+    return same_deed and set(map(_relative, _references(resource))) <= set(map(_relative, _references(one)))
+
+
+def _activity(provenance: Resource) -> set[str]:
+    """Its codes: writing a result has none, marking it has. A Coding in STU3, a CodeableConcept later."""
+    found = provenance.get("activity") or {}
+    return {str(one.get("code")) for one in found.get("coding", [found] if found else [])}
 
 
 def _identifiers(resource: Resource) -> set[tuple[str | None, str | None]]:

@@ -25,7 +25,7 @@ AI_ASSERTED = coding(Code(OBSERVATION_VALUE, "AIAST"), "Artificial Intelligence 
 _PROFILE = f"{GUIDE}/StructureDefinition"
 _TYPES = f"{GUIDE}/CodeSystem/AIdeviceTypeCS"
 _INPUTS = f"{GUIDE}/CodeSystem/AIinputsCS"
-_PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 _AI = concept(Code(_TYPES, "Artificial-Intelligence"), "All kinds of Artificial Intelligence")
 # By model, behaviour, scenario and data. Everything on our shelf is a gradient-boosted tree on coded and measured data.
 _KINDS = {
@@ -90,9 +90,9 @@ class Signature(NamedTuple):
 def provenance(records: Iterable[Charted], *, targets: Iterable[str], signature: Signature) -> Resource:
     """The algorithm wrote it, from these data, described by this card; the clinician, if one is known, confirmed it."""
     records, (device, fhir_user, confirmed_at, card) = tuple(records), signature
-    agents = [{"type": concept(Code(_PARTICIPANT, "author"), "Author"), "role": [_AI], "who": {"reference": device}}]
+    agents = [{"type": concept(Code(PARTICIPANT, "author"), "Author"), "role": [_AI], "who": {"reference": device}}]
     if is_person(fhir_user):
-        agents.append({"type": concept(Code(_PARTICIPANT, "verifier"), "Verifier"), "who": {"reference": fhir_user}})
+        agents.append({"type": concept(Code(PARTICIPANT, "verifier"), "Verifier"), "who": {"reference": fhir_user}})
     used = [{"role": "source", "what": source} for source in references(sources_of(records))]
     found = {
         "resourceType": "Provenance",

@@ -237,7 +237,9 @@ def _unlabelled(meta: Resource) -> Resource:
 def _stu3_agent(agent: Resource) -> Resource:
     """STU3 has one list of roles, and its example names authors by v3 ParticipationType."""
     roles = [_PARTICIPATION.get(coding["code"]) or coding for coding in _codings([agent["type"]])]
-    is_role = "PractitionerRole/" in agent["who"]["reference"]  # which STU3 lets an agent be by its address alone
+    is_role = "PractitionerRole/" in agent["who"].get(
+        "reference", ""
+    )  # which STU3 lets an agent be by its address alone
     who = {"whoUri": agent["who"]["reference"]} if is_role else {"whoReference": agent["who"]}
     return {"role": [{"coding": roles}], **who}
 
@@ -288,10 +290,11 @@ _WRITING: Mapping[Version, Mapping[str, Mapping[str, Rewrite]]] = {
         "Provenance": {
             "occurredDateTime": _as("period", lambda at: {"start": at, "end": at}),
             "reason": _as("reason", _codings),
+            "activity": _as("activity", lambda concept: _first(_codings([concept]))),
             "agent": _as("agent", _each(_stu3_agent)),
             "entity": _as("entity", _each(lambda one: {"role": one["role"], "whatReference": one["what"]})),
         },
-        "RiskAssessment": {"identifier": _as("identifier", _first)},
+        "RiskAssessment": {"identifier": _as("identifier", _first), "note": _as("comment", _stu3_text)},
         "ServiceRequest": {"resourceType": lambda name: {"resourceType": _STU3_TYPES[name]}},
     },
     Version.R5: {

@@ -11,11 +11,17 @@ from cds.models.ehr import Ehr
 
 
 class WriteBack(models.Model):
-    """One answer's way to one place: what should become of it there (`aim`), and how far that has come (`status`).
+    """What should become of one answer at one place (`aim`), and how far that has come (`status`).
+
+    Each aim is a row of its own, so that what was written, and what became of it later, both stay to be seen.
 
     Who works on it holds it until `held_until`; `tries` counts and numbers the holders, so that one who was taken for
     dead changes nothing any more.
     """
+
+    class Aim(models.TextChoices):
+        WRITE = "write", "Write it"
+        SUPERSEDE = "supersede", "Mark it as superseded by a later result"
 
     class Target(models.TextChoices):
         CHART = "chart", "FHIR, into the chart"
@@ -38,6 +44,14 @@ class WriteBack(models.Model):
 
     assessment = models.ForeignKey(Assessment, on_delete=models.CASCADE, related_name="write_backs")
     target = models.CharField(max_length=10, choices=Target)
+    aim = models.CharField(max_length=10, choices=Aim, default=Aim.WRITE)
+    successor = models.ForeignKey(
+        Assessment,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="supersedes",
+        help_text="The later answer by which it is superseded.",
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     tries = models.PositiveIntegerField(default=0)
     delays = models.PositiveSmallIntegerField(default=0, help_text="Tries in a row that may succeed later.")
@@ -60,14 +74,14 @@ class WriteBack(models.Model):
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["assessment", "target"], name="each_target_once")]
+        constraints = [models.UniqueConstraint(fields=["assessment", "target", "aim"], name="each_aim_once")]
         indexes = [
             models.Index(fields=["due_at"], name="unsent_write_backs", condition=models.Q(status="queued")),
         ]
         permissions = [("resend_writeback", "Can send a write-back again")]
 
     def __str__(self) -> str:
-        return f"{self.target}: {self.status}"
+        return f"{self.aim} {self.target}: {self.status}"
 
     @property
     def written(self) -> bool:

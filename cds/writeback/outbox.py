@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from typing import TypedDict
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -23,14 +24,29 @@ AT_A_TIME = 500
 Status = WriteBack.Status
 
 
+class Asked(TypedDict):
+    """Who wants it (fhirUser, "" for nobody), and a keyed hash of the patient as they saw them."""
+
+    confirmed_by: str
+    seen_key: str
+
+
 class Overtaken(CdsError):
     """Who held the row was taken for dead, and somebody else works on it now."""
 
 
-def entered(assessment: Assessment, target: WriteBack.Target, *, confirmed_by: str, seen_key: str) -> WriteBack:
+def entered(
+    assessment: Assessment,
+    target: WriteBack.Target,
+    *,
+    confirmed_by: str,
+    seen_key: str,
+    aim: WriteBack.Aim = WriteBack.Aim.WRITE,
+    **more: object,
+) -> WriteBack:
     """The row; a new one is queued, so that it is not lost if this process dies before its first try."""
-    asked = {"requested_by": confirmed_by.encode() or None, "seen_key": seen_key}
-    return WriteBack.objects.get_or_create(assessment=assessment, target=target, defaults=asked)[0]
+    asked = {"requested_by": confirmed_by.encode() or None, "seen_key": seen_key, **more}
+    return WriteBack.objects.get_or_create(assessment=assessment, target=target, aim=aim, defaults=asked)[0]
 
 
 def press(row: WriteBack, *, confirmed_by: str, seen_key: str) -> bool:

@@ -44,7 +44,7 @@ def plan(kept: Kept, taking: Taking, *, fhir_user: str, confirmed_at: datetime) 
         obstacles |= {form: taking.obstacle(form, "create") for form in map(_form, records)}
         if taken := [record for record in records if not obstacles[_form(record)]]:
             break
-    lacking = _in_words(obstacles)
+    lacking = in_words(obstacles)
     if not taken:
         raise Declined(f"the EHR takes {lacking}. Nothing was written; the answer stays on the card and on this page")
     version = taking.hand.client.version
@@ -70,7 +70,7 @@ def _beside(taking: Taking) -> frozenset[str]:
     return frozenset(kind for kind in WITH_CARD if wanted[kind])
 
 
-def _in_words(obstacles: dict[Form, str]) -> str:
+def in_words(obstacles: dict[Form, str]) -> str:
     """What it does not take, fullest first; each reason once."""
     left_out = {form: obstacles[form] for form in Form if obstacles.get(form)}
     reasons = dict.fromkeys(left_out.values())

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from cds.fhir.client import FhirServer
 from cds.identity import PatientIdentity
 from cds.models import Assessment, EnabledService, WriteBack
-from cds.writeback import outbox
+from cds.writeback import outbox, supersede
 from cds.writeback.allowed import require_allowed, require_same, seen_key
 from cds.writeback.alone import own_hand
 from cds.writeback.hand import Hand, May, as_the_server_says
@@ -32,17 +32,20 @@ def write_back(
     hand = Hand(client=client, patient=patient, may=may, caller=assessment.ehr.pseudonym(confirmed_by))
     require_allowed(assessment)
     require_same(assessment, hand)
-    asked = {"confirmed_by": confirmed_by, "seen_key": seen_key(assessment, patient)}
+    asked: outbox.Asked = {"confirmed_by": confirmed_by, "seen_key": seen_key(assessment, patient)}
     rows = [outbox.entered(assessment, target, **asked) for target in records(assessment).targets]
     for row in rows:
         if outbox.press(row, **asked):
             carry_out(row, lambda: hand)
+    for earlier in supersede.waiting(assessment):
+        if outbox.press(earlier, **asked):
+            carry_out(earlier, lambda: hand)
     return rows
 
 
 def resume(row_id: int) -> None:
     """Send what waits, without a clinician; what needs one is kept until somebody presses again."""
-    row = WriteBack.objects.select_related("assessment__ehr").get(pk=row_id)
+    row = WriteBack.objects.select_related("assessment__ehr", "successor").get(pk=row_id)
     if outbox.take(row):
         carry_out(row, partial(own_hand, row))
 

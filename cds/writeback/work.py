@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from django.db import transaction
 from django.utils import timezone
 
 from cds import audit
@@ -16,11 +17,13 @@ from cds.writeback.alone import NeedsClinician, can
 from cds.writeback.archive import into_archive
 from cds.writeback.chart import into_chart
 from cds.writeback.hand import Lend
+from cds.writeback.mark import mark_in_chart
 from cds.writeback.plan import Declined
+from cds.writeback.supersede import enter_earlier
 
 logger = logging.getLogger(__name__)
 
-Status = WriteBack.Status
+Aim, Status, Target = WriteBack.Aim, WriteBack.Status, WriteBack.Target
 _LATER = {401, 409, 423}  # the session is over, or somebody else is changing it: another try may go through
 
 
@@ -29,8 +32,10 @@ def carry_out(row: WriteBack, lend: Lend) -> None:
     _note(row, step="begun")
     try:
         require_allowed(row.assessment, confirmed=bool(row.requested_by))
-        _WAYS[row.target](row, lend)
-        outbox.finish(row, status=Status.SENT, sent_at=timezone.now())
+        _WAYS[row.aim, row.target](row, lend)
+        with transaction.atomic():
+            outbox.finish(row, status=Status.SENT, sent_at=timezone.now())
+            enter_earlier(row)
     except outbox.Overtaken:
         return
     except NeedsClinician as error:
@@ -38,17 +43,18 @@ def carry_out(row: WriteBack, lend: Lend) -> None:
     except (Declined, WriteBackOff) as error:
         outbox.finish(row, status=Status.DECLINED, failure=words.said(error))
     except CdsError as error:
-        logger.warning("write-back %s of assessment %s failed: %s", row.target, row.assessment_id, words.kind(error))
+        logger.warning("write-back %s of assessment %s failed: %s", _named(row), row.assessment_id, words.kind(error))
         _failed(row, error)
     except Exception as error:  # the outermost edge of the work: whatever it is, it becomes a visible failure
-        logger.exception("write-back %s of assessment %s failed", row.target, row.assessment_id)
+        logger.exception("write-back %s of assessment %s failed", _named(row), row.assessment_id)
         outbox.finish(row, status=Status.FAILED, failure=words.unexpected(error))
     _note(row, step=row.status)
 
 
-_WAYS: dict[str, Callable[[WriteBack, Lend], None]] = {
-    WriteBack.Target.CHART: into_chart,
-    WriteBack.Target.ARCHIVE: into_archive,
+_WAYS: dict[tuple[str, str], Callable[[WriteBack, Lend], None]] = {
+    (Aim.WRITE, Target.CHART): into_chart,
+    (Aim.WRITE, Target.ARCHIVE): into_archive,
+    (Aim.SUPERSEDE, Target.CHART): mark_in_chart,
 }
 
 
@@ -70,6 +76,10 @@ def goes_on_alone(row: WriteBack) -> bool:
     return row.payload is not None or can(row.assessment.ehr)
 
 
+def _named(row: WriteBack) -> str:
+    return row.target if row.aim == Aim.WRITE else f"{row.aim} {row.target}"
+
+
 def _note(row: WriteBack, *, step: str) -> None:
     ehr, fhir_user = row.assessment.ehr, bytes(row.requested_by or b"").decode()
     audit.record(
@@ -78,6 +88,7 @@ def _note(row: WriteBack, *, step: str) -> None:
         ehr=ehr,
         patient_key=row.assessment.patient_key,
         subject=str(row.assessment_id),
+        aim=row.aim,
         target=row.target,
         step=step,
         form=row.form,

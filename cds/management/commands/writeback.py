@@ -48,5 +48,5 @@ class Command(BaseCommand):
 
 def _line(row: WriteBack) -> str:
     about, said = row.assessment, row.failure or row.lacking
-    line = f"{row.pk}  {row.requested_at:%Y-%m-%d %H:%M}  {about.ehr}  {about.service_id}  {about.pk}  {row.target}  "
+    line = f"{row.pk}  {row.requested_at:%Y-%m-%d %H:%M}  {about.ehr}  {about.service_id}  {about.pk}  {row.aim}  {row.target}  "
     return f"{line}{row.status}{f': {said}' if said else ''}"

@@ -58,6 +58,27 @@ class Ada:
         rows = write_back(assessment, client=self.client, patient=patient, confirmed_by=who, may=may)
         return next(row for row in rows if row.target == WriteBack.Target.CHART)
 
+    def measured(self, *, glucose: float) -> None:
+        """A new fasting glucose in mmol/L, of today."""
+        code = {"coding": [{"system": "http://loinc.org", "code": "14771-0"}]}
+        value = {"value": glucose, "unit": "mmol/L", "system": "http://unitsofmeasure.org", "code": "mmol/L"}
+        laboratory = {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}
+        self.server.put(
+            {
+                "resourceType": "Observation",
+                "status": "final",
+                "category": [{"coding": [laboratory]}],
+                "code": code,
+                "subject": {"reference": "Patient/ada"},
+                "effectiveDateTime": self.ehr.now().date().isoformat(),
+                "valueQuantity": value,
+            }
+        )
+
+    def forget_statement(self) -> None:
+        """What it said of itself is asked for again."""
+        caches["process"].clear()
+
 
 @pytest.fixture
 def ada(transactional_db: None, settings: Settings) -> Iterator[Ada]:

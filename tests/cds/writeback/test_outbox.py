@@ -177,7 +177,7 @@ def test_the_command_lists_what_waits_sends_it_and_tells_how_it_went(
     assert not archive.exists()
     call_command("writeback", "--pending")
     said = capsys.readouterr().out
-    assert f"{report.assessment_id}  archive  queued: The archive's folder cannot be written" in said
+    assert f"{report.assessment_id}  write  archive  queued: The archive's folder cannot be written" in said
     assert f"-> {report.pk}" in said
     assert "archive  sent" in said
     assert len(list(archive.iterdir())) == 2  # the structured report and its PDF

@@ -1,0 +1,145 @@
+"""What stands in a chart is marked there: read, changed in status and note alone, and put back if nobody was quicker.
+
+Each step is remembered, and each is looked at before it is done: so it goes on where an earlier try stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cds.errors import BadInput, FhirError, FhirInvalid, FhirRefused
+from cds.fhir import stepwise
+from cds.fhir.amend import Deed, Mark, has_identifier, marked, revision, said
+from cds.fhir.client import FhirServer
+from cds.fhir.transparency import MODEL_CARD
+from cds.fhir.write import ASSESSMENT, require_valid
+from cds.models import WriteBack
+from cds.words import moment
+from cds.writeback import outbox
+from cds.writeback.hand import Lend
+from cds.writeback.plan import Declined, in_words
+from cds.writeback.standing import places, written
+from cds.writeback.taking import REFUSALS, Taking
+
+Aim = WriteBack.Aim
+Form = WriteBack.Form
+_GONE = {404, 410}
+_QUICKER = {409, 412}  # R4 says 412 to an If-Match that does not hold, STU3 409
+_PROVENANCE = "Provenance"
+
+
+def mark_in_chart(row: WriteBack, lend: Lend) -> None:
+    """Raises Declined where the EHR takes no change of something: that stands there unmarked, which is said."""
+    stands = written(row.assessment)
+    if stands is None:
+        return
+    hand = lend()
+    writer = _Writer(row, stands, hand.client, Taking(row.assessment.ehr, hand))
+    for place in places(stands, hand.client):
+        if place not in row.steps:
+            writer.step(place)
+    writer.tell()
+    if writer.obstacles:
+        raise Declined(f"the EHR takes changes of {in_words(writer.obstacles)}. There it stands unmarked")
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """One try at one row. `row.steps`: by place, the version that was changed; "" where nothing was to be changed."""
+
+    row: WriteBack
+    stands: WriteBack
+    client: FhirServer
+    taking: Taking
+    obstacles: dict[Form, str] = field(default_factory=dict)
+
+    def step(self, place: str) -> None:
+        kind = Form(place.partition("/")[0])
+        if obstacle := self.taking.obstacle(kind, "read") or self.taking.obstacle(kind, "update"):
+            self.obstacles[kind] = obstacle
+            return
+        try:
+            before = self._marked(place)
+        except FhirError as error:
+            if error.http_status in _GONE:
+                outbox.remember(self.row, steps={**self.row.steps, place: ""}, lacking=_deleted(kind))
+                return
+            if error.http_status not in REFUSALS:
+                raise
+            self.taking.learn(kind, "update", error)
+            self.obstacles[kind] = self.taking.obstacle(kind, "update")
+            return
+        made = [place] if before else []
+        outbox.remember(
+            self.row, steps={**self.row.steps, place: before}, resources=[*self.row.resources, *made], form=kind
+        )
+
+    def _marked(self, place: str) -> str:
+        """The version that was changed. Whoever was quicker is read, and it is tried once more."""
+        try:
+            return self._put(place)
+        except FhirError as error:
+            if error.http_status not in _QUICKER:
+                raise
+            return self._put(place)
+
+    def _put(self, place: str) -> str:
+        found, version = self.client.read(place)
+        if has_identifier(found, MODEL_CARD):
+            return ""  # everybody's, not this answer's
+        if not has_identifier(found, ASSESSMENT, beginning=str(self.row.assessment_id)):
+            raise BadInput("what stands in its place in the chart is not from Bedside; nothing was changed")
+        note = note_of(self.row, self.stands, self.client)
+        wanted = marked(found, MARKS[Aim(self.row.aim)], note, version=self.client.version)
+        if wanted != found:
+            self.client.update(place, wanted, if_match=version)
+            known = found.get("meta", {}).get("versionId", "")
+            return f"{place}/_history/{known}" if known else place
+        # By an earlier try whose answer was lost, or by somebody else.
+        return place if self.row.tries > 1 and note in said(found) else ""
+
+    def tell(self) -> None:
+        """The Provenance of what was changed; a second one would be worse than none."""
+        changed = {place: before for place, before in self.row.steps.items() if before and place != _PROVENANCE}
+        if not changed or _PROVENANCE in self.row.steps or not self.taking.takes(_PROVENANCE):
+            return
+        deed = deed_of(self.row, self.stands, tuple(changed.values()), self.client)
+        resource = require_valid(self.client.version.writes(revision(changed, deed)), self.client.version)
+        entry = {"request": {"url": _PROVENANCE}}
+        try:
+            made = stepwise.find(entry, resource, client=self.client) if self.row.tries > 1 else None
+            made = made or stepwise.create(entry, resource, client=self.client, conditionally=False)
+        except (FhirRefused, FhirInvalid) as error:
+            if error.http_status not in REFUSALS:
+                raise
+            self.taking.learn(_PROVENANCE, "create", error)
+            return
+        steps = {**self.row.steps, _PROVENANCE: made}
+        outbox.remember(self.row, steps=steps, resources=[*self.row.resources, made])
+
+
+MARKS = {Aim.SUPERSEDE: Mark.SUPERSEDED}
+
+
+def note_of(row: WriteBack, stands: WriteBack, client: FhirServer) -> str:
+    """For people who read the chart; the same at each try."""
+    later = _successor(row, client)
+    at = row.successor.created_at.astimezone(row.assessment.ehr.zone) if row.successor else row.requested_at
+    return f"Superseded by a newer result of {moment(at)}{f' ({later[0]})' if later else ''}."
+
+
+def deed_of(row: WriteBack, stands: WriteBack, changed: tuple[str, ...], client: FhirServer) -> Deed:
+    """The algorithm supersedes."""
+    device = next((made for made in stands.resources if made.startswith("Device/")), "")
+    later = tuple(_successor(row, client))
+    return Deed(mark=MARKS[Aim(row.aim)], at=row.requested_at, who=device, changed=changed, because_of=later)
+
+
+def _successor(row: WriteBack, client: FhirServer) -> list[str]:
+    found = written(row.successor) if row.successor else None
+    order = list(Form)
+    return sorted(places(found, client), key=lambda place: order.index(Form(place.partition("/")[0]))) if found else []
+
+
+def _deleted(kind: Form) -> str:
+    return f"the {kind.label} was deleted at the EHR meanwhile"
