@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from functools import lru_cache
 
 import msgspec
@@ -10,6 +11,16 @@ from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
 
 logger = logging.getLogger(__name__)
+
+_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
+
+
+def max_age(cache_control: str) -> int | None:
+    """For how many seconds it may be kept, as Cache-Control says; 0 if not at all, None if nothing is said."""
+    if "no-store" in cache_control.lower() or "no-cache" in cache_control.lower():
+        return 0
+    said = _MAX_AGE.search(cache_control)
+    return int(said[1]) if said else None
 
 
 @lru_cache(maxsize=64)

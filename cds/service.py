@@ -66,6 +66,13 @@ class DecisionService:
         """The answer; `threshold` is a fraction."""
         raise NotImplementedError
 
+    def lacking(self, context: PatientContext) -> tuple[str, ...]:
+        """The key values without which it is no use to ask, by name, for callers who send the facts themselves.
+
+        Who opens a chart gets NotEnoughData instead: there nobody chose what is in it.
+        """
+        return ()
+
     def alerts_at(self, outcome: Outcome, threshold: float) -> bool:
         """Would this answer raise a card at another threshold (a fraction)? As it stands: the threshold decides nothing."""
         return not isinstance(outcome, NotApplicable) and outcome.alert

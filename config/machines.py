@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
-PATHS = ("/cds-services",)
+PATHS = ("/cds-services", "/api/")
 _NOT_A_PAGE = "default-src 'none'; frame-ancestors 'none'"
 
 
@@ -29,6 +29,7 @@ def straight(get_response: Answer) -> Answer:
 def _finished(response: HttpResponse) -> HttpResponse:
     if isinstance(response, Response):
         response.render()
-    response["Content-Length"] = str(len(response.content))
+    if not response.streaming:
+        response["Content-Length"] = str(len(response.content))
     response["Content-Security-Policy"] = _NOT_A_PAGE
     return response

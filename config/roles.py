@@ -16,6 +16,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         *("cds.resend_writeback", "cds.delete_knownlimit"),
         *("cds.add_enabledservice", "cds.change_enabledservice", "cds.switch_off", "cds.ask_stage"),
         *("cds.ask_model", "cds.roll_back_model", "scoring.acknowledge_drift"),
+        *("smartapp.add_backendclient", "smartapp.change_backendclient"),
     ),
     "clinical approver": (
         *("cds.change_enabledservice", "cds.switch_off", "cds.ask_stage", "cds.approve_stage"),

@@ -102,6 +102,12 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "hooks.formats.JsonOnly",
     "EXCEPTION_HANDLER": "hooks.refusals.noted_and_answered",
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Bedside",
+    "VERSION": "1.0.0",  # of the API; a change that breaks callers raises it
+    "OAS_VERSION": "3.1.0",
 }
 
 # --- Database ----------------------------------------------------------------------------------------------------
@@ -195,6 +201,7 @@ OPEN_DISCOVERY = env.flag("OPEN_DISCOVERY", default=True)  # may a caller withou
 HOOK_WAIT_SECONDS = env.number("HOOK_WAIT", 0.4)  # CDS Hooks 2.0.1 asks for an answer in about 500 ms
 # For all that a hook fetches: an EHR that is slower than this gets its 412 while its user still waits for the chart.
 HOOK_FETCH_SECONDS = env.number("HOOK_FETCH", 2)
+PREDICT_WAIT_SECONDS = env.number("PREDICT_WAIT", 10)  # a caller of /api/predict waits for its answer
 FHIR_TIMEOUT_SECONDS = env.number("FHIR_TIMEOUT", 5)
 FHIR_ANSWER_SECONDS = env.number("FHIR_ANSWER", 10)  # for the whole of one answer, however steadily it drips
 FHIR_MAX_BYTES = int(env.number("FHIR_MAX_BYTES", 20_000_000))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 import requests
 from joserfc.jwk import Key
@@ -11,12 +10,11 @@ from joserfc.jwk import Key
 from cds.errors import FhirError, Refused
 from cds.http import bounded
 from cds.models import Ehr
-from cds.public_keys import read_keys
+from cds.public_keys import max_age, read_keys
 from hooks import memory
 
 SHORTEST_SECONDS, USUAL_SECONDS, LONGEST_SECONDS = 60, 300, 86_400
 AGAIN_SECONDS = 10  # an unknown kid makes us read the keys again, and a failure try again, this often at most
-_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 
 
 def key_for(ehr: Ehr, *, kid: str, key_type: str) -> Key:
@@ -30,10 +28,8 @@ def key_for(ehr: Ehr, *, kid: str, key_type: str) -> Key:
 
 def seconds_to_keep(cache_control: str) -> int:
     """max-age within our bounds: a day at most, so that a withdrawn key dies; a minute at least, for the EHR's sake."""
-    if "no-store" in cache_control.lower() or "no-cache" in cache_control.lower():
-        return SHORTEST_SECONDS
-    said = _MAX_AGE.search(cache_control)
-    return min(max(int(said[1]), SHORTEST_SECONDS), LONGEST_SECONDS) if said else USUAL_SECONDS
+    said = max_age(cache_control)
+    return USUAL_SECONDS if said is None else min(max(said, SHORTEST_SECONDS), LONGEST_SECONDS)
 
 
 def _at_hand(ehr: Ehr) -> tuple[Key, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import include, path
 
 from smartapp import closing, model_pages, pages, views, wrong
 from smartapp.launch import views as launch
@@ -11,6 +11,7 @@ _MODEL = "models/<str:name>/<str:version>"
 _ASSESSMENT = "app/<uuid:session_id>/{}/<uuid:assessment_id>"
 
 urlpatterns = [
+    path("", include("smartapp.backend.urls")),
     path("", pages.front, name="front"),
     path("services/<str:service_id>", pages.service, name="service"),
     path("models/<str:name>", model_pages.page, name="model"),

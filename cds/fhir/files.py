@@ -51,10 +51,19 @@ _bundle = msgspec.json.Decoder(RawBundle)
 
 def charts(paths: Iterable[Path]) -> Iterator[Chart]:
     """Every patient found in the files, in the order of their ids; raises BadInput for what is not FHIR JSON."""
+    return _charts(found for path in paths for file in _files(path) for found in _read(file))
+
+
+def charts_in(content: bytes) -> Iterator[Chart]:
+    """The same of one Bundle, or one resource."""
+    return _charts(_entries(content, name="what was sent"))
+
+
+def _charts(read: Iterable[tuple[bytes, str | None]]) -> Iterator[Chart]:
     names: dict[str, str] = {}
     patients: dict[str, Chart] = {}
     owned: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
-    for raw, full_url in (found for path in paths for file in _files(path) for found in _read(file)):
+    for raw, full_url in read:
         head = _head(raw)
         if head.resource_type == "Patient" and head.id:
             called = {f"Patient/{head.id}", full_url or f"Patient/{head.id}"}
@@ -91,6 +100,10 @@ def _read(file: Path) -> Iterator[tuple[bytes, str | None]]:
             yield from ((line, None) for line in stream if line.strip())
             return
         content = stream.read()
+    yield from _entries(content, name=file.name)
+
+
+def _entries(content: bytes, *, name: str) -> Iterator[tuple[bytes, str | None]]:
     try:
         if _owned.decode(content).resource_type != "Bundle":
             yield content, None
@@ -101,4 +114,4 @@ def _read(file: Path) -> Iterator[tuple[bytes, str | None]]:
             if bytes(e.resource) not in ABSENT
         )
     except UNREADABLE as error:
-        raise BadInput(f"{file.name} is not FHIR JSON") from error
+        raise BadInput(f"{name} is not FHIR JSON") from error

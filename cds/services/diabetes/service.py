@@ -98,6 +98,17 @@ class DiabetesRisk(DecisionService):
             finding = replace(finding, alert=False)  # it is ordered: there is nothing left to ask for
         return replace(finding, step=step, estimate=guess, missing=found.missing, cautions=cautions)
 
+    def lacking(self, context: PatientContext) -> tuple[str, ...]:
+        """Age, sex, and BMI or glucose, each inside its look-back."""
+        found = inputs(context)
+        body = "BMI (or weight and height) or glucose, measured lately enough"
+        there = {
+            "age": context.age is not None,
+            "sex": context.patient.sex in {"male", "female"},
+            body: "bmi" in found.observed or found.glucose_known,
+        }
+        return tuple(name for name, known in there.items() if not known)
+
     def _by_model(self, context: PatientContext, found: Inputs, guess: Estimate | None, threshold: float) -> Outcome:
         step = self._step(context)
         more: dict[str, Any] = {

@@ -1,0 +1,16 @@
+"""The API's addresses."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from smartapp.backend import discovery, predict
+from smartapp.backend.spec import schema
+
+urlpatterns = [
+    path(".well-known/smart-configuration", discovery.smart_configuration, name="smart-configuration"),
+    path("api/fhir/.well-known/smart-configuration", discovery.smart_configuration),
+    path("api/token", discovery.token, name="backend-token"),
+    path("api/schema", schema, name="api-schema"),
+    path("api/predict", predict.Predict.as_view(), name="predict"),
+]
