@@ -99,14 +99,17 @@ def _said_by(ehr: Ehr) -> Dialect | None:
         return None
 
 
-def archive_of(ehr: Ehr) -> Archive:
-    """Where this EHR's reports go, with its credentials and within its limits; BadInput if what is entered is of no use."""
+def archive_of(ehr: Ehr, *, seconds: float = inf) -> Archive:
+    """Where this EHR's reports go, with its credentials and within its limits; BadInput if what is entered is of no use.
+
+    `seconds`: for all that is asked through it over HTTP, where somebody waits.
+    """
     row = Pacs.objects.filter(ehr=ehr).first() or Pacs(ehr=ehr)
     match Pacs.Kind(row.kind):
         case Pacs.Kind.FOLDER:
             return Folder(path=Path(settings.DICOM_FOLDER))
         case Pacs.Kind.DICOMWEB:
-            session = _archive_session(row)
+            session = _archive_session(row, seconds)
             return DicomWeb(url=row.url.rstrip("/"), session=session, private_network=row.private_network)
         case Pacs.Kind.DIMSE:
             return Dimse(
@@ -119,13 +122,13 @@ def archive_of(ehr: Ehr) -> Archive:
             )
 
 
-def _archive_session(row: Pacs) -> requests.Session:
+def _archive_session(row: Pacs, seconds: float) -> requests.Session:
     session, secret = requests.Session(), bytes(row.secret or b"").decode()
     if row.user:
         session.auth = HTTPBasicAuth(row.user.encode(), secret.encode())
     elif secret:
         session.headers["Authorization"] = f"Bearer {secret}"
-    return bounded(session, origins=(row.url,), private_network=row.private_network)
+    return bounded(session, origins=(row.url,), private_network=row.private_network, seconds=seconds)
 
 
 def _archive_tls(row: Pacs) -> ssl.SSLContext:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -68,6 +70,14 @@ class Observed(Struct, frozen=True, kw_only=True, gc=False):
     encounter: str | None = None
     issued: str = ""
     certain: bool = True  # not: it stands in a report that is partial, or that nobody has verified
+
+
+# By the earliest moment that the date allows: "2025" is not newer than "2025-03-01".
+_AGE_ORDER = attrgetter("when.earliest", "when.latest", "issued", "source")
+
+
+def newest_first(facts: Iterable[Observed]) -> tuple[Observed, ...]:
+    return tuple(sorted(facts, key=_AGE_ORDER, reverse=True))
 
 
 class Coded(Struct, frozen=True, kw_only=True, gc=False):

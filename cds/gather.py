@@ -15,7 +15,7 @@ from django.conf import settings
 
 from cds.context import PatientContext
 from cds.errors import BadInput, FhirError, FhirInvalid, FhirRefused, MergedPatient, MissingData, ProtectedData
-from cds.facts import Diagnosis, Drug, Imaging, Issue, Observed, Order, Person, Stay, Treatment
+from cds.facts import Diagnosis, Drug, Imaging, Issue, Observed, Order, Person, Stay, Treatment, newest_first
 from cds.fhir.client import FhirServer
 from cds.fhir.read import NOT_THEIRS, UNREADABLE, Reader, Reading
 from cds.labels import PROTECTED, kept_out
@@ -25,8 +25,6 @@ from cds.service import DecisionService
 NULL = b"null"
 _SOURCE = attrgetter("source")
 _SOURCE_AND_ANALYTE = attrgetter("source", "analyte")  # one panel is several measurements
-# By the earliest moment that the date allows: "2025" is not newer than "2025-03-01".
-_AGE_ORDER = attrgetter("when.earliest", "when.latest", "issued", "source")
 
 
 def gather(  # noqa: PLR0913 -- the door's whole question, each part named
@@ -242,7 +240,7 @@ def _by_analyte(observed: list[Observed], now: datetime) -> tuple[dict[str, tupl
     for fact in observed:
         (past if fact.when.earliest <= now else ahead).append(fact)
     grouped: defaultdict[str, list[Observed]] = defaultdict(list)
-    for fact in sorted(_once(past, _SOURCE_AND_ANALYTE), key=_AGE_ORDER, reverse=True):
+    for fact in newest_first(_once(past, _SOURCE_AND_ANALYTE)):
         grouped[fact.analyte].append(fact)
     issues = [Issue(need=fact.analyte, reason="dated in the future", source=fact.source) for fact in ahead]
     return {analyte: tuple(facts) for analyte, facts in grouped.items()}, issues

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import parse_qs, quote
 
 from msgspec import Struct
@@ -68,6 +69,25 @@ class Need(Struct, frozen=True, kw_only=True):
         if self.resource == "Patient":
             return f"Patient/{patient_id}"
         return f"{self.resource}?patient={patient_id}&{self.query}"
+
+
+class ArchiveNeed(Struct, frozen=True, kw_only=True):
+    """What a service asks of the DICOM archive about one patient: studies, or measurements in structured reports.
+
+    `key` names it among what could not be read; of a Need with the same key it is the other source. Never required.
+    """
+
+    key: str
+    within: timedelta
+    studies: bool = False
+    analytes: tuple[Analyte, ...] = ()
+
+    @property
+    def in_chart(self) -> Need:
+        """As FHIR has it: whose token does not open that, does not get it from the archive either."""
+        if self.studies:
+            return Need.resources(self.key, "ImagingStudy")
+        return Need.observations(self.key, *self.analytes, category="imaging")
 
 
 def _token_list(codes: frozenset[Code] | set[Code]) -> str:

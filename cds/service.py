@@ -11,7 +11,7 @@ from msgspec import Struct
 from cds.cards import Card
 from cds.context import PatientContext
 from cds.finding import NotApplicable, Outcome
-from cds.needs import Need
+from cds.needs import ArchiveNeed, Need
 from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
 from scoring.shelf import Model
 
@@ -65,6 +65,10 @@ class DecisionService:
     def assess(self, context: PatientContext, *, model: Model | None, threshold: float) -> Outcome:
         """The answer; `threshold` is a fraction."""
         raise NotImplementedError
+
+    def archive(self, context: PatientContext) -> ArchiveNeed | None:
+        """What the DICOM archive could add to these facts; None where it would change nothing, so that it is not asked."""
+        return None
 
     def lacking(self, context: PatientContext) -> tuple[str, ...]:
         """The key values without which it is no use to ask, by name, for callers who send the facts themselves.

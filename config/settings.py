@@ -267,13 +267,16 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "nowhere": {"class": "logging.NullHandler"},
+    },
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {
         "celery": {"level": "WARNING"},
         # They log what they send and what a server says, names included; we say what went wrong ourselves.
         "dicomweb_client": {"level": "CRITICAL"},
         "pynetdicom": {"level": "CRITICAL"},
-        "pydicom": {"level": "CRITICAL"},
+        "pydicom": {"handlers": ["nowhere"], "propagate": False},  # it sets its level itself, when it is imported
     },
 }

@@ -24,6 +24,7 @@ from cds.fhir.client import FhirServer
 from cds.fhir.versions import Version
 from cds.flow import decide, enabled
 from cds.gather import gather
+from cds.imaging import with_imaging
 from cds.models import Assessment, Ehr, EnabledService
 from cds.ordering import with_orders
 from cds.prepared import insert
@@ -97,6 +98,7 @@ class Call(APIView):
         if context.patient.restricted and not self.log.ehr.restricted_in_hooks:
             cards = [restricted()] if shown else []
             return self._leave_alone(hook, service, answer="restricted", cards=cards)
+        context = self._look(service, hook, context)
         wait = self._left() if shown else 0
         assessment = decide(
             service=service, here=here, context=context, wait=wait, asker=hook.hook_instance or str(uuid.uuid4())
@@ -106,8 +108,10 @@ class Call(APIView):
 
     def _left(self) -> float:
         """Seconds to wait for the answer: what fetching has left of HOOK_WAIT, but enough for a worker at leisure."""
-        used = (timezone.now() - self.log.received_at).total_seconds()
-        return max(settings.HOOK_WAIT_SECONDS - used, settings.HOOK_WAIT_SECONDS / 4)
+        return max(settings.HOOK_WAIT_SECONDS - self._used(), settings.HOOK_WAIT_SECONDS / 4)
+
+    def _used(self) -> float:
+        return (timezone.now() - self.log.received_at).total_seconds()
 
     def _gather(self, service: DecisionService, hook: HookRequest) -> PatientContext:
         ehr = self.log.ehr
@@ -124,6 +128,14 @@ class Call(APIView):
         if (drafts := orders(hook)) is not None:
             context = with_orders(context, drafts, selected=selections(hook))
         return context
+
+    def _look(self, service: DecisionService, hook: HookRequest, context: PatientContext) -> PatientContext:
+        """What the archive adds, in what fetching has left of its time."""
+        left = settings.HOOK_FETCH_SECONDS - self._used()
+        ehr, prefetched = self.log.ehr, (hook.prefetch or {}).get("patient")
+        return with_imaging(
+            context, service, ehr=ehr, client=_client(ehr, hook), patient=prefetched, seconds=max(left, 0)
+        )
 
     def _keep(
         self, hook: HookRequest, assessment: Assessment, cards: list[Card], *, here: EnabledService

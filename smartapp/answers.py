@@ -13,6 +13,7 @@ from cds.connect import bearer_client
 from cds.errors import MissingData, ProtectedData
 from cds.flow import decide, enabled
 from cds.gather import gather
+from cds.imaging import with_imaging
 from cds.models import Assessment, Ehr
 from cds.service import DecisionService
 from scoring.errors import ScoringError
@@ -70,14 +71,16 @@ def _answer(service: DecisionService, session: SmartSession) -> Answer:
 
 def _ask_now(service: DecisionService, session: SmartSession) -> Assessment:
     ehr, grant = session.ehr, session.grant
+    client = bearer_client(ehr, grant.token, opens=grant.opens)
     context = gather(
         service,
         patient_id=grant.patient_id,
         now=ehr.now(),
-        client=bearer_client(ehr, grant.token, opens=grant.opens),
+        client=client,
         encounter_id=grant.encounter_id,
         labels_read=ehr.labels_read,
     )
+    context = with_imaging(context, service, ehr=ehr, client=client, seconds=settings.HOOK_FETCH_SECONDS)
     return decide(
         service=service,
         here=enabled(ehr, service),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,6 +24,8 @@ from cds.tasks import warm_up
 from config.celery import start_embedded_worker, worker_answers
 from config.demo import connect_demo_ehr
 from smartapp.demo_ehr.store import chart_store
+from tests import orthanc as real
+from tests.certificates import Authority
 
 WORKER_SECONDS = 60  # to start and answer
 
@@ -107,3 +110,47 @@ def finished(assessment: Assessment) -> Assessment:
             bell.wait(0.1)
         assessment.refresh_from_db()
     return assessment
+
+
+# --- Real archives, each started once --------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority()
+
+
+def _or_skip() -> None:
+    """CI has it (.ci/run installs it), so that there nothing is skipped."""
+    why_not = real.missing()
+    if why_not and not os.environ.get("CI"):
+        pytest.skip(why_not)
+    assert not why_not, why_not
+
+
+@pytest.fixture(scope="session")
+def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[real.Orthanc]:
+    _or_skip()
+    with real.running(tmp_path_factory.mktemp("orthanc")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def secure_orthanc(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[real.Orthanc]:
+    """Speaks TLS on its DICOM port, and wants a certificate of whoever calls."""
+    _or_skip()
+    folder = tmp_path_factory.mktemp("secure-orthanc")
+    certificate, key = authority.issue("Orthanc")
+    _write(folder, {"own.crt": certificate, "own.key": key, "trusted.crt": authority.certificate})
+    more = {
+        "DicomTlsEnabled": True,
+        "DicomTlsCertificate": str(folder / "own.crt"),
+        "DicomTlsPrivateKey": str(folder / "own.key"),
+        "DicomTlsTrustedCertificates": str(folder / "trusted.crt"),
+        "DicomTlsRemoteCertificateRequired": True,
+    }
+    with real.running(folder, **more) as found:
+        yield found
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    for name, content in files.items():
+        (folder / name).write_text(content)

@@ -27,7 +27,7 @@ class Row(Struct, frozen=True):
 
 def _rows() -> list[Row]:
     lines = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8").splitlines()
-    found = [line.strip().strip("|").split(" | ") for line in lines if re.match(r"\| [HS]\d", line)]
+    found = [line.strip().strip("|").split(" | ") for line in lines if re.match(r"\| [A-Z]\d", line)]
     return [Row(*(cell.strip() for cell in cells)) for cells in found]
 
 
@@ -40,10 +40,11 @@ def _tests_in(path: str) -> frozenset[str]:
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
 
 
-def test_both_specifications_are_there_and_numbered_without_a_gap() -> None:
-    for letter in "HS":
+def test_every_specification_is_there_and_numbered_without_a_gap() -> None:
+    """H: CDS Hooks, S: SMART, D: DICOM, and whatever else has a letter by now."""
+    for letter in {"H", "S", "D"} | {row.number[0] for row in ROWS}:
         numbers = [row.number for row in ROWS if row.number.startswith(letter)]
-        assert len(numbers) > 30
+        assert len(numbers) >= 10
         assert numbers == [f"{letter}{place}" for place in range(1, len(numbers) + 1)]
 
 

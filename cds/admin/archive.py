@@ -55,7 +55,7 @@ class Archive(admin.StackedInline[Pacs, Ehr]):
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     fieldsets = (
         (None, {"fields": ("kind", "private_network")}),
-        ("DICOMweb", {"fields": ("url", "user", "new_secret")}),
+        ("DICOMweb", {"fields": ("url", "user", "new_secret", "searched")}),
         (
             "DIMSE",
             {

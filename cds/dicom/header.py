@@ -42,10 +42,11 @@ def _patient(dataset: Dataset, patient: PatientIdentity) -> None:
     dataset.PatientBirthDate = patient.birth_date.isoformat().replace("-", "") if patient.birth_date else ""
     dataset.PatientSex = _SEX.get(patient.sex, "")
     if patient.issuer:
-        dataset.IssuerOfPatientIDQualifiersSequence = [_issuer(patient.issuer)]
+        dataset.IssuerOfPatientIDQualifiersSequence = [issuer(patient.issuer)]
 
 
-def _issuer(system: str) -> Dataset:
+def issuer(system: str) -> Dataset:
+    """Who gave the record number: an OID, or the address that FHIR names it by."""
     item = Dataset()
     oid = system.removeprefix("urn:oid:")
     item.UniversalEntityID, item.UniversalEntityIDType = (oid, "ISO") if oid != system else (system, "URI")

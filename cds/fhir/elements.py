@@ -14,6 +14,8 @@ from cds.codes import Code
 
 Resource = dict[str, Any]
 
+DICOM_UID = "urn:dicom:uid"  # R4, "Identifier Systems": its values are urn:oid:...
+
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2, "Char"
 
 
@@ -27,7 +29,14 @@ def concept(code: Code, display: str) -> Resource:
 
 
 def references(sources: Iterable[str]) -> list[Resource]:
-    return [{"reference": source} for source in sources]
+    """What stands in the chart by its place there; a DICOM object by its UID, which is no place."""
+    return [_reference(source) for source in sources]
+
+
+def _reference(source: str) -> Resource:
+    if source.startswith("urn:oid:"):
+        return {"identifier": {"system": DICOM_UID, "value": source}}
+    return {"reference": source}
 
 
 def narrative(*lines: str) -> Resource:

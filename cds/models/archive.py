@@ -56,6 +56,12 @@ class Pacs(models.Model):
     )
     certificate = models.TextField(blank=True, help_text="DIMSE with TLS, in PEM: ours, if it asks who calls.")
     certificate_key = EncryptedField(null=True, blank=True)
+    searched = models.BooleanField(
+        "is searched",
+        default=False,
+        help_text="DICOMweb: a service may look here for imaging studies and for measurements in structured reports of the "
+        "patient it is asked about, by record number.",
+    )
 
     class Meta:
         verbose_name = "archive (PACS)"
@@ -72,3 +78,5 @@ class Pacs(models.Model):
         missing = {name: "Needed for this kind of archive." for name in wanted if not getattr(self, name)}
         if missing:
             raise ValidationError(missing)
+        if self.searched and self.kind != self.Kind.DICOMWEB:
+            raise ValidationError({"searched": "Only DICOMweb can be searched (QIDO-RS)."})

@@ -218,6 +218,11 @@ class Ehr(models.Model):
         """Has this patient said no? Then nothing is scored, stored or trained on."""
         return bool(_opt_outs(ehr=self.pk, patient_key=self.pseudonym(patient_id)))
 
+    @property
+    def archive_searched(self) -> bool:
+        """May services look into its archive for imaging studies and measurements?"""
+        return type(self).objects.filter(pk=self.pk, pacs__searched=True).exists()
+
     def pseudonym(self, patient_id: str) -> str:
         """A keyed hash that stands for the patient where the id must not stand (logs, indexes)."""
         return salted_hmac("cds.patient", f"{self.pk}|{patient_id}", algorithm="sha256").hexdigest()

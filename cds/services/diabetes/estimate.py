@@ -43,7 +43,7 @@ def inputs(context: PatientContext) -> Inputs:
     """Train and serve share `features.row`; this only finds the values."""
     histories = {key: _history(context, key) for key in rules.LOOK_BACK_MONTHS}
     newest = {key: facts[0] for key, facts in histories.items() if facts and _fresh(context, key, facts[0])}
-    newest, cautions = _whole_pressure(newest), _whole_blood(newest)
+    newest, cautions = _whole_pressure(newest), (*_whole_blood(newest), *_unverified(newest))
     values: dict[str, float | None] = {key: fact.quantity.value for key, fact in newest.items()}
     values |= {"age": context.age, "sex": _SEX.get(context.patient.sex)}
     missing = tuple(
@@ -52,6 +52,11 @@ def inputs(context: PatientContext) -> Inputs:
         if feature.key in histories and feature.key not in newest
     )
     return Inputs(row=tuple(features.row(values)), observed=newest, missing=missing, cautions=cautions)
+
+
+def bmi_known(context: PatientContext) -> bool:
+    """Charted or from weight and height, inside its look-back."""
+    return any(_fresh(context, "bmi", fact) for fact in _bmi(context)[:1])
 
 
 def _history(context: PatientContext, key: str) -> tuple[Observed, ...]:
@@ -81,7 +86,13 @@ def _bmi(context: PatientContext) -> tuple[Observed, ...]:
         return charted
     quantity = Quantity(value=round(computed, 1), unit="kg/m2")
     fact = Observed(
-        analyte="bmi", code=weight.code, quantity=quantity, reported=quantity, when=weight.when, source=weight.source
+        analyte="bmi",
+        code=weight.code,
+        quantity=quantity,
+        reported=quantity,
+        when=weight.when,
+        source=weight.source,
+        certain=weight.certain and height.certain,
     )
     return (fact, *charted)
 
@@ -108,6 +119,13 @@ def _whole_blood(newest: Mapping[str, Observed]) -> tuple[str, ...]:
     if glucose is None or glucose.analyte != "blood_glucose":
         return ()
     return ("The glucose was measured in whole blood, which reads lower than plasma.",)
+
+
+def _unverified(newest: Mapping[str, Observed]) -> tuple[str, ...]:
+    doubtful = [
+        feature.label for feature in features.FEATURES if feature.key in newest and not newest[feature.key].certain
+    ]
+    return (f"{' and '.join(doubtful)}: from an imaging report that nobody has verified.",) if doubtful else ()
 
 
 def estimate(found: Inputs, context: PatientContext, *, model: Model, threshold: float) -> Estimate | None:

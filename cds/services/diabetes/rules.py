@@ -46,6 +46,7 @@ SNOOZES = {
 SCREENING_AGE = (35, 70)
 SCREENING_BMI, SCREENING_BMI_ASIAN = 25.0, 23.0
 THRESHOLD = 0.10
+REPORT_LOOK_BACK = timedelta(days=366)  # as far back as a BMI counts
 LOOK_BACK_MONTHS = {
     "glucose": 12,
     "bmi": 12,

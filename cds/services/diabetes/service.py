@@ -13,12 +13,12 @@ from cds.cards import Card
 from cds.codes import FASTING_GLUCOSE_ORDER, HBA1C_ORDER, PREGNANCY_STATUS
 from cds.context import PatientContext
 from cds.finding import Estimate, Finding, Missing, NotEnoughData, Outcome, Step
-from cds.needs import Need
+from cds.needs import ArchiveNeed, Need
 from cds.registry import register
 from cds.service import DecisionService, Record, Trend, Truth
 from cds.services.diabetes import cards, chart, criteria, features, report, rules, value_sets
 from cds.services.diabetes.attributes import ATTRIBUTES
-from cds.services.diabetes.estimate import Inputs, estimate, inputs
+from cds.services.diabetes.estimate import Inputs, bmi_known, estimate, inputs
 from cds.services.diabetes.truth import truth
 from scoring.shelf import Model
 
@@ -97,6 +97,13 @@ class DiabetesRisk(DecisionService):
         if finding.rule in criteria.ONLY_A_TEST and step is None:
             finding = replace(finding, alert=False)  # it is ordered: there is nothing left to ask for
         return replace(finding, step=step, estimate=guess, missing=found.missing, cautions=cautions)
+
+    def archive(self, context: PatientContext) -> ArchiveNeed | None:
+        """Echo and bone density reports state weight and height; looked for where the chart has no BMI to go by."""
+        if bmi_known(context) or chart.exclusion(context):
+            return None
+        wanted = (analytes.BMI, analytes.WEIGHT, analytes.HEIGHT)
+        return ArchiveNeed(key="reports", within=rules.REPORT_LOOK_BACK, analytes=wanted)
 
     def lacking(self, context: PatientContext) -> tuple[str, ...]:
         """Age, sex, and BMI or glucose, each inside its look-back."""

@@ -10,7 +10,7 @@ from cds.context import PatientContext
 from cds.dates import months_before
 from cds.facts import Drug, Observed
 from cds.finding import Finding, Missing, NotApplicable, NotEnoughData, Outcome
-from cds.needs import Need
+from cds.needs import ArchiveNeed, Need
 from cds.registry import register
 from cds.service import DecisionService, Record, Trend
 from cds.services.metformin_renal import cards, contrast, kidneys, rules
@@ -59,6 +59,12 @@ class MetforminRenal(DecisionService):
                 return NotEnoughData(rule="draft-unreadable", alert=True, missing=())
             return NotApplicable(rule="not-metformin")
         return _decide(context, taken=taken(context))
+
+    def archive(self, context: PatientContext) -> ArchiveNeed | None:
+        """Contrast matters where metformin is prescribed or taken; radiology's own list is quicker than the chart's."""
+        if context.patient.deceased or not _about_metformin(context):
+            return None
+        return ArchiveNeed(key="imaging", within=rules.CONTRAST_REMEMBERED, studies=True)
 
     def cards(self, outcome: Outcome, context: PatientContext) -> list[Card]:
         return cards.cards(outcome, context)
