@@ -34,15 +34,14 @@ class Chart(msgspec.Struct):
 
     def readings(self, needs: Iterable[Need], reader: Reader) -> dict[str, Reading]:
         """What each need finds here. This is the whole record: a type without lines means that there is none."""
-        return {need.key: self._reading(need, reader) for need in needs}
-
-    def _reading(self, need: Need, reader: Reader) -> Reading:
-        whole = Reading()
-        for raw in (raw for name in names_of(need.resource) for raw in self.resources.get(name, ())):
-            part = reader.read(need, raw)
-            whole.person = part.person or whole.person
-            whole.absorb(part)
-        return whole
+        asked: defaultdict[str, list[Need]] = defaultdict(list)
+        for need in needs:
+            asked[need.resource].append(need)
+        found: dict[str, Reading] = {}
+        for resource, alike in asked.items():
+            raws = [raw for name in names_of(resource) for raw in self.resources.get(name, ())]
+            found |= reader.read_each(alike, raws)
+        return found
 
 
 _owned = msgspec.json.Decoder(_Owned)

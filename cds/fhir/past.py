@@ -37,6 +37,9 @@ class PastReader(Reader):
     def _resources(self, need: Need, raw: bytes | msgspec.Raw, reading: Reading) -> Iterator[Any]:
         return (found for found in super()._resources(need, raw, reading) if self._was_there(found))
 
+    def _singles(self, *asked: Any) -> list[Any]:
+        return [found for found in super()._singles(*asked) if self._was_there(found)]
+
     def _was_there(self, found: Any) -> bool:
         if isinstance(found, shapes.Patient):
             self._forget_death(found)

@@ -7,7 +7,7 @@ beyond its plausible limits is missing, not clipped; a mere limit (">60") is use
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from functools import lru_cache, partial
 from typing import Any
@@ -115,6 +115,28 @@ class Reader:
             reading.failed = True
             reading.issues.append(Issue(need=need.key, reason=f"something else than {need.resource} was sent"))
         return reading
+
+    def read_each(self, needs: Sequence[Need], raws: Sequence[bytes]) -> dict[str, Reading]:
+        """What each of these needs, all of one type, finds in single resources of that type; each is decoded once."""
+        readings = {need.key: Reading() for need in needs}
+        asked = [(need, self._reading_of(need), readings[need.key]) for need in needs]
+        for resource in self._singles(needs, raws, readings):
+            for need, read_one, reading in asked:
+                if resource.meta is None or not self._withheld(resource.meta, need):
+                    read_one(resource, need, reading)
+                else:
+                    reading.withheld = True
+        return readings
+
+    def _singles(self, needs: Sequence[Need], raws: Sequence[bytes], readings: Mapping[str, Reading]) -> Iterable[Any]:
+        """All at once where each has the right shape, one by one where one has not."""
+        shape = SHAPES.get(needs[0].resource, shapes.Statement)
+        try:
+            found: list[Any] = _decoder(list[shape]).decode(b"[" + b",".join(raws) + b"]")  # type: ignore[valid-type]
+        except UNREADABLE:
+            parts = [{need.key: list(self._resources(need, raw, readings[need.key])) for need in needs} for raw in raws]
+            return [resource for part in parts for resource in part[needs[0].key]]
+        return found
 
     def _withheld(self, meta: shapes.Meta, need: Need) -> bool:
         """Of a Patient the label is about the whole chart: `Person.restricted` says it."""
