@@ -19,6 +19,7 @@ from cds.models import (
     EnabledService,
     Feedback,
     ModelChange,
+    SettingsChange,
     StageChange,
     WriteBack,
 )
@@ -182,6 +183,11 @@ def _to_decide() -> list[Waiting]:
     return [
         Waiting(
             what="Stages to decide on", count=stages.count(), url=_list("cds_stagechange", verdict__exact="waiting")
+        ),
+        Waiting(
+            what="Settings to decide on",
+            count=SettingsChange.objects.filter(verdict=Change.Verdict.WAITING).count(),
+            url=_list("cds_settingschange", verdict__exact="waiting"),
         ),
         Waiting(
             what="Model versions to decide on",

@@ -97,7 +97,9 @@ class EhrAdmin(admin.ModelAdmin[Ehr]):
         super().save_related(request, form, formsets, change)
         if change and "environment" in form.changed_data and not form.instance.is_test:
             ehr = form.instance
-            hush(ehr, by=stages.person(request, ehr), why="It was a test system, and patients are cared for there now.")
+            hush(
+                ehr, by=pages.approver(request, ehr), why="It was a test system, and patients are cared for there now."
+            )
 
     def has_delete_permission(self, request: HttpRequest, obj: Ehr | None = None) -> bool:
         """An EHR is switched off, not deleted: what was decided for it must stay explainable."""

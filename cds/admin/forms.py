@@ -9,6 +9,7 @@ from django import forms
 from django.db import models
 
 from cds import registry
+from cds.adjust import NEEDS_SYSTEM_CLIENT, SETTINGS
 from cds.errors import FhirError
 from cds.http import origin
 from cds.models import Ehr, EnabledService
@@ -59,42 +60,27 @@ class EhrForm(forms.ModelForm[Ehr]):
 
 
 class EnabledServiceForm(forms.ModelForm[EnabledService]):
-    """The service is picked, once and not typed; the threshold is a fraction; the stage has a page of its own."""
+    """The service is picked, once and not typed; of a row that is there each change has a reason and a page of its own."""
 
     class Meta:
         model = EnabledService
-        fields = ("service_id", "threshold", "write_back", "cool_down_hours", "daily_budget")
+        fields = ("service_id", *SETTINGS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         known = {service.id: service.title for service in registry.all_services()}
         if self.instance.service_id:
             known.setdefault(self.instance.service_id, f"{self.instance.service_id} (not installed)")
-        stays = bool(self.instance.pk)  # or a live row would make another service live
-        self.fields["service_id"] = forms.ChoiceField(label="Service", choices=known.items, disabled=stays)
+        self.fields["service_id"] = forms.ChoiceField(label="Service", choices=known.items)
         self.fields["threshold"].widget.attrs |= {"min": 0, "max": 1, "step": "any"}
-
-    def clean_threshold(self) -> float | None:
-        threshold: float | None = self.cleaned_data["threshold"]
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise forms.ValidationError("A fraction from 0 to 1: 0.1 stands for 10 %.")
-        return threshold
+        for field in self.fields.values():
+            field.disabled = bool(self.instance.pk)
 
     def clean_write_back(self) -> str:
         policy: str = self.cleaned_data["write_back"]
-        alone = getattr(self.instance, "ehr", None)
-        if policy == EnabledService.WriteBackPolicy.AUTO and not (alone and alone.system_client_id):
-            raise forms.ValidationError(
-                "“Auto” writes without a clinician's session: first enter the EHR's system client id and test it."
-            )
+        if policy == EnabledService.WriteBackPolicy.AUTO and not self.instance.ehr.system_client_id:
+            raise forms.ValidationError(NEEDS_SYSTEM_CLIENT)
         return policy
-
-    def save(self, commit: bool = True) -> EnabledService:
-        """Its own fields only: a stage that changed since the page was opened stays as it is."""
-        row = super().save(commit=False)
-        if commit:
-            row.save(update_fields=EnabledServiceForm.Meta.fields if row.pk else None)
-        return row
 
 
 class AddressForm(forms.Form):

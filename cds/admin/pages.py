@@ -53,6 +53,11 @@ def person(request: HttpRequest, key: str, *, approves: str) -> Person:
     return Person(name=name_of(request), key=key, approves=role.exists())
 
 
+def approver(request: HttpRequest, ehr: Ehr) -> Person:
+    """Who asks for, or decides on, what a service does at this EHR."""
+    return person(request, actor(request, ehr), approves="cds.approve_stage")
+
+
 def name_of(request: HttpRequest) -> str:
     """For people: the full name where the sign-in told it."""
     user = cast("User", request.user)  # the admin lets nobody else in

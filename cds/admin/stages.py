@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -16,13 +17,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from cds import registry, switch
-from cds.admin import alerts, pages
+from cds.admin import alerts, pages, settings
 from cds.admin.acting import Acts, DecisionForm, why_field
-from cds.admin.forms import EnabledServiceForm
 from cds.admin.happened import ReadOnly
-from cds.approval import Person
 from cds.errors import UnknownService
-from cds.models import Ehr, EnabledService, StageChange
+from cds.models import EnabledService, SettingsChange, StageChange
 from cds.scorecard import Scorecard, scorecard
 
 Stage = EnabledService.Stage
@@ -58,15 +57,14 @@ class StepForm(forms.Form):
 class EnabledServiceAdmin(admin.ModelAdmin[EnabledService]):
     """One service at one EHR, for those who decide on that and on nothing else of the EHR."""
 
-    form = EnabledServiceForm
     list_display = ("service_id", "ehr", "stage", "threshold", "write_back", "off_reason")
     list_filter = ("stage", "ehr", "service_id")
-    readonly_fields = ("ehr", "stage", "canary_percent", "off_reason", "off_by", "off_at")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
             path("<int:pk>/stage/", view(partial(stage_page, self)), name="cds_enabledservice_stage"),
+            path("<int:pk>/settings/", view(partial(settings.page, self)), name="cds_enabledservice_settings"),
             path("<int:pk>/alerts/", view(partial(alerts.simulator, self)), name="cds_enabledservice_alerts"),
             *super().get_urls(),
         ]
@@ -78,12 +76,13 @@ class EnabledServiceAdmin(admin.ModelAdmin[EnabledService]):
     def has_delete_permission(self, request: HttpRequest, obj: EnabledService | None = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: EnabledService, form: Any, change: bool) -> None:
-        obj.save(update_fields=EnabledServiceForm.Meta.fields)
-
-    def log_change(self, request: HttpRequest, obj: EnabledService, message: Any) -> Any:
-        pages.audit_change(request, obj.ehr, message)
-        return super().log_change(request, obj, message)
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Each change has a reason, and some take two people: so there is no form to save."""
+        return redirect(
+            "admin:cds_enabledservice_settings", get_object_or_404(EnabledService, pk=unquote(object_id)).pk
+        )
 
 
 @admin.register(StageChange)
@@ -102,13 +101,28 @@ class StageChangeAdmin(ReadOnly):
         return redirect("admin:cds_enabledservice_stage", here.pk)
 
 
+@admin.register(SettingsChange)
+class SettingsChangeAdmin(ReadOnly):
+    """All changes at all EHRs; a row leads to its service's page."""
+
+    list_display = ("asked_at", "ehr", "service_id", "step", "verdict", "asked_by", "decided_by")
+    list_filter = ("verdict", "ehr", "service_id", "asked_at")
+    list_select_related = ("ehr",)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        row = self.required(request, object_id)
+        here = get_object_or_404(EnabledService, ehr=row.ehr_id, service_id=row.service_id)
+        return redirect("admin:cds_enabledservice_settings", here.pk)
+
+
 def link(row: EnabledService) -> SafeString:
-    address = reverse("admin:cds_enabledservice_stage", args=[row.pk])
-    return format_html('{} <a href="{}">Change it, and its history</a>', row.get_stage_display(), address)
-
-
-def person(request: HttpRequest, ehr: Ehr) -> Person:
-    return pages.person(request, pages.actor(request, ehr), approves="cds.approve_stage")
+    stage, tuning = (reverse(f"admin:cds_enabledservice_{name}", args=[row.pk]) for name in ("stage", "settings"))
+    return format_html(
+        '{}. <a href="{}">Change the stage</a>, <a href="{}">change the settings</a>; both with their history.',
+        *(row.get_stage_display(), stage, tuning),
+    )
 
 
 def stage_page(model_admin: EnabledServiceAdmin, request: HttpRequest, pk: int) -> HttpResponse:
@@ -132,7 +146,7 @@ class StageActs(Acts):
     route = "admin:cds_enabledservice_stage"
 
     def __init__(self, request: HttpRequest, here: EnabledService) -> None:
-        super().__init__(request, here, by=person(request, here.ehr))
+        super().__init__(request, here, by=pages.approver(request, here.ehr))
         self.here = here
         self.waiting = _history(here).filter(verdict=StageChange.Verdict.WAITING).first()
         self.scorecard = _scorecard(here)

@@ -68,6 +68,7 @@ _PATTERNS = {
     "switch-off": _SETTINGS,
     "raise-stage": _SETTINGS,
     "lower-stage": _SETTINGS,
+    "change-settings": _SETTINGS,
     "approve-model": _SETTINGS,
     "roll-back-model": _SETTINGS,
     "rotate-key": _SETTINGS,

@@ -9,7 +9,7 @@ from cds.models.ehr import ConnectionTest, Ehr, OptOut, _are_labels, _is_zone
 from cds.models.population import PopulationFlaw, PopulationResult, PopulationRun
 from cds.models.shown import Feedback, IssuedCard, Replayed, Review, Snooze, Suppression
 from cds.models.signing_key import SigningKey
-from cds.models.stages import Change, EnabledService, ModelChange, StageChange
+from cds.models.stages import Change, EnabledService, ModelChange, SettingsChange, StageChange
 from cds.models.write_back import KnownLimit, WriteBack
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "PurgedSegment",
     "Replayed",
     "Review",
+    "SettingsChange",
     "SigningKey",
     "Snooze",
     "StageChange",

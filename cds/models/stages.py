@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
 from cds.models.ehr import Ehr
 from scoring.models import ModelVersion
+
+_A_FRACTION = "A fraction from 0 to 1: 0.1 stands for ten per cent."
 
 
 class EnabledService(models.Model):
@@ -29,7 +32,12 @@ class EnabledService(models.Model):
     service_id = models.CharField(max_length=100)
     stage = models.CharField(max_length=10, choices=Stage, default=Stage.SILENT)
     canary_percent = models.PositiveSmallIntegerField(default=10, help_text="The share of users that a canary reaches.")
-    threshold = models.FloatField(null=True, blank=True, help_text="A fraction; empty: the service's own.")
+    threshold = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0, _A_FRACTION), MaxValueValidator(1, _A_FRACTION)],
+        help_text="A fraction; empty: the service's own.",
+    )
     write_back = models.CharField(max_length=10, choices=WriteBackPolicy, default=WriteBackPolicy.SUGGEST)
     cool_down_hours = models.PositiveSmallIntegerField(
         default=8, help_text="For so long the same informing card is not shown again to the same user. 0: always shown."
@@ -132,6 +140,49 @@ class StageChange(Change):
             for stage, percent in ((self.before, self.percent_before), (self.after, self.percent))
         )
         return f"{before} to {after}"
+
+
+class SettingsChange(Change):
+    """Other settings of a service at an EHR, for what was asked for together; all rows together are their history.
+
+    `before` and `after` hold those fields of `EnabledService` that differ.
+    """
+
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="settings_changes")
+    service_id = models.CharField(max_length=100)
+    before = models.JSONField()
+    after = models.JSONField()
+
+    class Meta(Change.Meta):
+        constraints = [
+            *Change.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["ehr", "service_id"], condition=models.Q(verdict="waiting"), name="one_setting_is_asked_for"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service_id} at {self.ehr}: {self.step}, {self.verdict}"
+
+    @property
+    def step(self) -> str:
+        return "; ".join(
+            f"{name.replace('_', ' ')} {_said(name, self.before[name])} to {_said(name, value)}"
+            for name, value in self.after.items()
+        )
+
+
+def _said(name: str, value: object) -> str:
+    """A setting, for people."""
+    match name, value:
+        case "threshold", None:
+            return "the service's own"
+        case "threshold", float(fraction):
+            return f"{100 * fraction:.6g} %"
+        case "daily_budget", None:
+            return "without limit"
+        case _:
+            return str(value)
 
 
 class ModelChange(Change):

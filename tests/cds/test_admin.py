@@ -66,34 +66,23 @@ def form_for(ehr: Ehr, **changed: str) -> dict[str, str]:
         *("name", "environment", "fhir_base", "vendor", "time_zone", "client_kind", "client_id", "client_algorithm"),
         *("hook_issuer", "hook_jwks_url", "hook_algorithms", "hooks_version"),
     )
-    service = EnabledService.objects.filter(ehr=ehr).earliest("pk")
-    inline = {
-        "TOTAL_FORMS": "1",
-        "INITIAL_FORMS": "1",
-        "0-id": str(service.pk),
-        "0-ehr": str(ehr.pk),
-        "0-service_id": service.service_id,
-        "0-write_back": service.write_back,
-        "0-cool_down_hours": "8",
-    }
+    service = EnabledService.objects.filter(ehr=ehr).first()
+    there = {"0-id": str(service.pk), "0-ehr": str(ehr.pk)} if service else {}
+    inline = {"TOTAL_FORMS": "1", "INITIAL_FORMS": str(len(there) // 2), **there}
     form = {name: str(getattr(ehr, name)) for name in names} | {"active": "on"}
     form |= {"pacs-TOTAL_FORMS": "0", "pacs-INITIAL_FORMS": "0"}
     return form | {f"services-{name}": value for name, value in inline.items()} | changed
 
 
-def test_a_threshold_is_set_and_who_did_it_is_audited(administrator: Client, ehr: Ehr) -> None:
+def test_a_service_is_added_silent_and_who_did_it_is_audited(administrator: Client, ehr: Ehr) -> None:
+    EnabledService.objects.filter(ehr=ehr).delete()
     address = reverse("admin:cds_ehr_change", args=[ehr.pk])
-    assert administrator.post(address, form_for(ehr, **{"services-0-threshold": "0.2"})).status_code == 302
-    assert EnabledService.objects.earliest("pk").threshold == 0.2
-    entry = AuditEntry.objects.get(action="configure")
-    assert "Threshold" in entry.detail["changes"]
-
-
-def test_a_threshold_in_per_cent_is_refused(administrator: Client, ehr: Ehr) -> None:
-    address = reverse("admin:cds_ehr_change", args=[ehr.pk])
-    page = administrator.post(address, form_for(ehr, **{"services-0-threshold": "20"})).content.decode()
-    assert "A fraction from 0 to 1" in page
-    assert EnabledService.objects.earliest("pk").threshold is None
+    row = {"service_id": "diabetes-risk", "threshold": "0.2", "write_back": "suggest", "cool_down_hours": "8"}
+    form = form_for(ehr, **{f"services-0-{name}": value for name, value in row.items()})
+    assert administrator.post(address, form).status_code == 302
+    added = EnabledService.objects.get()
+    assert (added.stage, added.threshold) == ("silent", 0.2)
+    assert "added" in AuditEntry.objects.get(action="configure").detail["changes"]
 
 
 def test_a_service_is_picked_from_those_installed(administrator: Client, ehr: Ehr) -> None:
@@ -293,29 +282,13 @@ def test_switching_off_asks_why_and_says_what_it_does(administrator: Client, ehr
 
 def test_a_form_that_was_opened_before_the_stop_does_not_undo_it(administrator: Client, ehr: Ehr) -> None:
     row = EnabledService.objects.filter(ehr=ehr).earliest("pk")
+    address = reverse("admin:cds_ehr_change", args=[ehr.pk])
     given = form_for(ehr, **{"services-0-threshold": "0.2", "services-0-stage": "live"})
     switch_off(ehr, [row.service_id], by="root", actor="a", reason="Wrong units")
-    for address, form in (
-        (reverse("admin:cds_ehr_change", args=[ehr.pk]), given),
-        (reverse("admin:cds_enabledservice_change", args=[row.pk]), service_form(row)),
-    ):
-        assert administrator.post(address, form).status_code == 302
-        row.refresh_from_db()
-        assert (row.stage, row.off_reason) == ("off", "Wrong units")
-    assert row.threshold == 0.3
-    assert "Wrong units (root" in administrator.get(reverse("admin:cds_ehr_change", args=[ehr.pk])).content.decode()
-
-
-def service_form(row: EnabledService) -> dict[str, str]:
-    kept = {"write_back": row.write_back, "cool_down_hours": "8", "service_id": "metformin-renal"}
-    return kept | {"threshold": "0.3", "stage": "live", "canary_percent": "100"}
-
-
-def test_a_live_row_is_not_turned_into_another_services(administrator: Client, ehr: Ehr) -> None:
-    row = ehr.services.get(service_id="diabetes-risk")
-    administrator.post(reverse("admin:cds_enabledservice_change", args=[row.pk]), service_form(row))
+    assert administrator.post(address, given).status_code == 302
     row.refresh_from_db()
-    assert (row.service_id, row.threshold) == ("diabetes-risk", 0.3)
+    assert (row.stage, row.off_reason, row.threshold) == ("off", "Wrong units", None)
+    assert "Wrong units (root" in administrator.get(address).content.decode()
 
 
 # --- Test systems and test patients ---------------------------------------------------------------------------------

@@ -65,6 +65,31 @@ def test_one_asks_another_one_decides(silent: EnabledService, width: int) -> Non
 
 
 @pytest.mark.parametrize("width", [1280, 400])
+def test_a_live_threshold_is_changed_by_two(silent: EnabledService, width: int) -> None:
+    EnabledService.objects.update(stage="live")
+    refused: list[str] = []
+    address = f"{settings.BASE_URL}/admin/cds/enabledservice/{silent.pk}/settings/"
+    with chromium() as browser:
+        ina = signed_in(browser, "Ina", width=width, refused=refused)
+        ina.goto(address)
+        ina.get_by_label("Threshold").fill("0.2")
+        ina.get_by_label("Why").fill("Too many alerts on the wards")
+        looked_at(ina, "settings")
+        ina.get_by_role("button", name="Ask").click()
+        expect(ina.get_by_text("You asked, so somebody else decides")).to_be_visible()
+
+        ada = signed_in(browser, "Ada", width=width, refused=refused)
+        ada.goto(address)
+        expect(ada.get_by_text("20 % (then)")).to_be_visible()
+        looked_at(ada, "settings-wait")
+        ada.get_by_label("Why").first.fill("The wards confirm it")
+        ada.get_by_role("button", name="Approve").click()
+        expect(ada.get_by_text("it counts from the next call on").first).to_be_visible()
+        looked_at(ada, "settings-history")
+    assert refused == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
 def test_another_version_comes_into_use_and_goes_again(silent: EnabledService, width: int) -> None:
     shelf.forget()
     before, version = shelf.active_version(MODEL), draft()
