@@ -61,6 +61,18 @@ class RiskAssessmentRecord(Struct, frozen=True, kw_only=True):
     rationale: str
 
 
+class ConclusionRecord(Struct, frozen=True, kw_only=True):
+    """What a rule concludes about the patient, where no model gives a probability."""
+
+    identifier: str
+    patient_id: str
+    at: datetime
+    outcome_text: str
+    algorithm: Algorithm
+    basis: tuple[str, ...]
+    rationale: str
+
+
 class DiagnosticReportRecord(Struct, frozen=True, kw_only=True):
     """A conclusion in words about the ObservationRecords that are written with it."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from celery import shared_task
@@ -29,6 +28,7 @@ __all__ = [
     "QueueDown",
     "assess",
     "collect_outcomes",
+    "expire_batches",
     "pick_up_lost",
     "prepare_review",
     "prepare_reviews",
@@ -149,11 +149,23 @@ def sweep_on() -> None:
 
 @shared_task
 def sweep(run_id: str) -> None:
-    """Ask about everybody in a folder. Again, or beside another worker, nobody is asked twice."""
+    """Ask about everybody in the run's folder. Again, or beside another worker, nobody is asked twice."""
     run = PopulationRun.objects.select_related("ehr").get(pk=run_id)
     with suppress(population.Busy):
-        for _ in population.sweep(run, Path(run.detail)):
+        for _ in population.sweep(run, run.folder):
             pass
+
+
+def sweep_soon(run: PopulationRun) -> None:
+    """A worker takes it, or takes note of what is wished of it; with the queue down, beat comes back to it."""
+    with suppress(QueueDown):
+        sweep.delay(str(run.pk))
+
+
+@shared_task
+def expire_batches() -> None:
+    """Let go of what outside systems were told long enough ago."""
+    population.expire()
 
 
 @worker_init.connect

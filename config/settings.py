@@ -165,6 +165,7 @@ CELERY_TASK_ROUTES = {
     "cds.tasks.watch_models": {"queue": "batch"},
     "cds.tasks.send_write_back*": {"queue": "batch"},
     "cds.tasks.sweep*": {"queue": "batch"},
+    "cds.tasks.expire_batches": {"queue": "batch"},
     "cds.tasks.renew_models": {"queue": "training"},  # needs the extra `train`
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -172,6 +173,7 @@ CELERY_BEAT_SCHEDULE = {
     "pick-up-lost-assessments": {"task": "cds.tasks.pick_up_lost", "schedule": 15.0},
     "send-write-backs": {"task": "cds.tasks.send_write_backs", "schedule": 15.0},
     "sweep-on": {"task": "cds.tasks.sweep_on", "schedule": 60.0},
+    "expire-batches": {"task": "cds.tasks.expire_batches", "schedule": crontab(minute=25)},
     "reach-ehrs": {"task": "cds.tasks.reach_ehrs", "schedule": 300.0},
     "seal-audit": {"task": "cds.tasks.seal_audit", "schedule": 60.0},
     "collect-outcomes": {"task": "cds.tasks.collect_outcomes", "schedule": crontab(minute=40)},
@@ -210,6 +212,8 @@ FHIR_MAX_PAGES = int(env.number("FHIR_MAX_PAGES", 20))
 DATA_UPLOAD_MAX_MEMORY_SIZE = int(env.number("HOOK_MAX_BYTES", 10_000_000))
 
 # --- Populations -------------------------------------------------------------------------------------------------
+BATCH_HOURS = env.number("BATCH_HOURS", 24)  # what a batch of a caller's found can be fetched for so long
+BATCH_MAX_BYTES = int(env.number("BATCH_MAX_BYTES", 4_000_000_000))  # of one upload, inflated
 BULK_FOLDER = Path(env.text("BULK_FOLDER", str(HOME / "bulk")))  # records while a run needs them: an encrypted volume
 
 # --- DICOM -------------------------------------------------------------------------------------------------------

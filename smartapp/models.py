@@ -14,9 +14,9 @@ from cds import scopes
 from cds.fields import EncryptedField
 from cds.models import Assessment, Ehr
 from cds.needs import Need
-from smartapp.backend.models import AccessToken, ApiCall, BackendClient, UsedAssertion
+from smartapp.backend.models import AccessToken, ApiCall, BackendClient, Batch, UsedAssertion
 
-__all__ = ["AccessToken", "ApiCall", "BackendClient", "Grant", "Launch", "SmartSession", "UsedAssertion"]
+__all__ = ["AccessToken", "ApiCall", "BackendClient", "Batch", "Grant", "Launch", "SmartSession", "UsedAssertion"]
 
 LAUNCH_LIVES = timedelta(minutes=10)
 SESSION_LIVES = timedelta(hours=8)  # at most; the EHR's token usually ends it sooner

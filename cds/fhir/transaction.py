@@ -17,7 +17,16 @@ from cds.errors import FhirInvalid
 from cds.fhir import write
 from cds.fhir.elements import Resource
 from cds.fhir.shapes import Kind, Shape
-from cds.fhir.transparency import IDENTIFIERS, Signature, device, model_card, provenance, status_of
+from cds.fhir.transparency import (
+    IDENTIFIERS,
+    INSIDE,
+    Signature,
+    device,
+    device_inside,
+    model_card,
+    provenance,
+    status_of,
+)
 from cds.fhir.versions import Version
 from cds.fhir.write import require_valid
 from cds.records import (
@@ -79,11 +88,10 @@ def _author(algorithm: Algorithm, *, beside: frozenset[str], at: datetime) -> _A
     has_card = bool(algorithm.card) and "DocumentReference" in beside
     cards = [model_card(algorithm, at=at)] if has_card else []
     card = _urn(cards[0]) if cards else ""
-    made = device(algorithm, card=card)
     if "Device" in beside:
+        made = device(algorithm, card=card)
         return _Author(reference=_urn(made), card=card, resources=[made, *cards], inside=None)
-    inside = {name: value for name, value in made.items() if name != "text"}  # STU3 dom-1: no narrative inside
-    return _Author(reference="#algorithm", card=card, resources=cards, inside=inside | {"id": "algorithm"})
+    return _Author(reference=INSIDE, card=card, resources=cards, inside=device_inside(algorithm, card=card))
 
 
 def _result(record: Charted, records: Sequence[Charted], *, author: _Author, status: str) -> Resource:

@@ -20,6 +20,7 @@ IDENTIFIERS = "https://bedside.dev/fhir/identifier"
 ALGORITHM = f"{IDENTIFIERS}/algorithm"
 MODEL_CARD = f"{IDENTIFIERS}/model-card"
 GUIDE = "http://hl7.org/fhir/uv/aitransparency"
+INSIDE = "#algorithm"
 AI_ASSERTED = coding(Code(OBSERVATION_VALUE, "AIAST"), "Artificial Intelligence asserted")
 
 _PROFILE = f"{GUIDE}/StructureDefinition"
@@ -57,6 +58,12 @@ def device(algorithm: Algorithm, *, card: str = "") -> Resource:
         "version": [{"value": algorithm.version}],
         "type": _AI,
     }
+
+
+def device_inside(algorithm: Algorithm, *, card: str = "") -> Resource:
+    """The same within what it made, which names it as INSIDE; without a narrative (STU3 dom-1)."""
+    made = device(algorithm, card=card)
+    return {name: value for name, value in made.items() if name != "text"} | {"id": INSIDE.removeprefix("#")}
 
 
 def model_card(algorithm: Algorithm, *, at: datetime) -> Resource:

@@ -12,7 +12,14 @@ from cds.errors import FhirInvalid
 from cds.fhir.elements import Resource, attachment, concept, instant, narrative, references, without_empty
 from cds.fhir.transparency import AI_ASSERTED, IDENTIFIERS, titled
 from cds.fhir.versions import Version
-from cds.records import DiagnosticReportRecord, DocumentRecord, ObservationRecord, OrderRecord, RiskAssessmentRecord
+from cds.records import (
+    ConclusionRecord,
+    DiagnosticReportRecord,
+    DocumentRecord,
+    ObservationRecord,
+    OrderRecord,
+    RiskAssessmentRecord,
+)
 
 ASSESSMENT = f"{IDENTIFIERS}/assessment"
 LABORATORY = Code(SNOMED, "108252007")  # R4 ServiceRequest.category, example value set
@@ -88,6 +95,25 @@ def risk_assessment(
         "performer": {"reference": device},
         "basis": references((*basis, *record.basis)),
         "prediction": [without_empty(prediction)],
+    }
+    return without_empty(found)
+
+
+def conclusion(record: ConclusionRecord, *, device: str, status: str = "final") -> Resource:
+    """What a rule says without a probability, as a RiskAssessment: in words (R4 asks for no number)."""
+    at = instant(record.at)
+    found = {
+        "resourceType": "RiskAssessment",
+        "meta": {"security": [AI_ASSERTED]},
+        "text": narrative(record.outcome_text, record.rationale),
+        "identifier": [{"system": ASSESSMENT, "value": record.identifier}],
+        "status": status,
+        "method": concept(Code(f"{OURS}/algorithm", record.algorithm.name), titled(record.algorithm)),
+        "subject": {"reference": f"Patient/{record.patient_id}"},
+        "occurrenceDateTime": at,
+        "performer": {"reference": device},
+        "basis": references(record.basis),
+        "prediction": [{"outcome": {"text": record.outcome_text}, "rationale": record.rationale}],
     }
     return without_empty(found)
 

@@ -23,6 +23,7 @@ class PopulationRun(models.Model):
 
     class Source(models.TextChoices):
         FOLDER = "folder", "A folder of Bulk Data"
+        UPLOAD = "upload", "Sent by an outside system"
         EXPORT = "export", "The EHR's export"
         CRAWL = "crawl", "Ordinary search, patient by patient"
 
@@ -39,6 +40,8 @@ class PopulationRun(models.Model):
         RUN = "run"
         PAUSE = "pause"
         CANCEL = "cancel"
+
+    UNDER_WAY = (State.QUEUED, State.FETCHING, State.SCORING, State.PAUSED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     ehr = models.ForeignKey(
@@ -93,6 +96,11 @@ class PopulationRun(models.Model):
         """Where this run keeps what it reads, until it is over; for its owner's eyes only."""
         return Path(settings.BULK_FOLDER) / str(self.id)
 
+    @property
+    def folder(self) -> Path:
+        """Where the records lie."""
+        return Path(self.detail) if self.source == self.Source.FOLDER else self.spool
+
 
 class PopulationResult(models.Model):
     """One patient's answer in a run. Of whom it is not their place to be listed, only the pseudonym and the reason."""
@@ -116,6 +124,7 @@ class PopulationResult(models.Model):
     panel = models.CharField(max_length=200, blank=True, help_text="Patient.generalPractitioner.")
     panel_name = models.CharField(max_length=200, blank=True)
     assessment = models.ForeignKey(Assessment, on_delete=models.PROTECT, null=True, related_name="population_results")
+    resource = EncryptedField(null=True, help_text="FHIR, for the outside system that asked; goes after BATCH_HOURS.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "pseudonym"], name="nobody_twice_in_a_run")]

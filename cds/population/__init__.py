@@ -5,8 +5,21 @@ Read `sweep.py` first. `fold.py` says what one patient's record says, `opening.p
 
 from __future__ import annotations
 
+from cds.population.expiry import ARRIVING, expire, let_go
 from cds.population.opening import open_run
 from cds.population.steer import cancel, pause, resume
 from cds.population.sweep import Busy, Progress, sweep, unfinished
 
-__all__ = ["Busy", "Progress", "cancel", "open_run", "pause", "resume", "sweep", "unfinished"]
+__all__ = [
+    "ARRIVING",
+    "Busy",
+    "Progress",
+    "cancel",
+    "expire",
+    "let_go",
+    "open_run",
+    "pause",
+    "resume",
+    "sweep",
+    "unfinished",
+]

@@ -35,6 +35,7 @@ class Answer:
     """One patient's row, and what it was made of where there is something to show."""
 
     result: PopulationResult
+    patient_id: str
     context: PatientContext | None = None
     outcome: Outcome | None = None
 
@@ -67,7 +68,7 @@ class Asking:
 
     def _read(self, chart: Chart, opted_out: frozenset[str]) -> Answer:
         pseudonym = self.pseudonym(chart.id)
-        answer = Answer(result=PopulationResult(run=self.run, pseudonym=pseudonym))
+        answer = Answer(result=PopulationResult(run=self.run, pseudonym=pseudonym), patient_id=chart.id)
         if pseudonym in opted_out:
             return _without(answer, _Said.NOT_APPLICABLE, "opted-out")
         if self._is_test(chart.id):

@@ -15,6 +15,7 @@ from cds.context import PatientContext
 from cds.finding import Outcome
 from cds.models import Assessment, Ehr, EnabledService, PopulationResult, PopulationRun
 from cds.population.fold import Answer, Asking
+from cds.population.hand_out import hand_out
 from cds.prepared import insert
 
 _COUNTED = {outcome: outcome.replace("-", "_") for outcome in PopulationResult.Outcome.values}
@@ -32,6 +33,8 @@ def keep(asking: Asking, answers: Sequence[Answer]) -> None:
         raise Overtaken
     if run.ehr is not None:
         _open_cases(asking, run.ehr, answers)
+    if run.client:
+        hand_out(asking, answers)
     PopulationResult.objects.bulk_create(answer.result for answer in answers)
     counts = Counter(_COUNTED[answer.result.outcome] for answer in answers)
     PopulationRun.objects.filter(pk=run.pk).update(**{name: F(name) + count for name, count in counts.items()})

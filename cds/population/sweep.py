@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 BLOCK = 256  # patients
 
-State, Wish = PopulationRun.State, PopulationRun.Wish
+State, Wish, Source = PopulationRun.State, PopulationRun.Wish, PopulationRun.Source
 
 
 class Busy(CdsError):
@@ -108,7 +108,7 @@ def _held(run: PopulationRun) -> Iterator[None]:
 
 
 def unfinished() -> Iterator[PopulationRun]:
-    """Runs of folders that nobody has stopped and that are not done: a worker that takes one finds out whether it is held."""
+    """Runs whose files are there, not done and stopped by nobody; who takes one finds out whether it is held."""
     yield from PopulationRun.objects.filter(
-        state__in=[State.QUEUED, State.SCORING], wish=Wish.RUN, source=PopulationRun.Source.FOLDER
+        state__in=[State.QUEUED, State.SCORING], wish=Wish.RUN, source__in=[Source.FOLDER, Source.UPLOAD]
     )

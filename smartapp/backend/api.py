@@ -14,6 +14,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -94,7 +95,7 @@ class Api(APIView):
     authentication_classes = (Bearer,)
     permission_classes = (Scoped,)
     throttle_classes = (Pace,)
-    parser_classes = (formats.Body, formats.FhirBody)
+    parser_classes: tuple[type[BaseParser], ...] = (formats.Body, formats.FhirBody)
     renderer_classes = (formats.Json,)
     content_negotiation_class = formats.JsonOnly
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import secrets
+import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
 from cds.errors import FhirError
 from cds.http import origin
-from cds.models import Ehr
+from cds.models import Ehr, PopulationRun
 from smartapp.backend.scopes import PREDICT, granted
 
 
@@ -99,6 +102,34 @@ class AccessToken(models.Model):
 
     def __str__(self) -> str:
         return f"token of {self.client}, until {self.expires_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Batch(models.Model):
+    """A population that a caller has us ask about; the run does the work and has the answers."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    client = models.ForeignKey(BackendClient, on_delete=models.PROTECT, related_name="batches")
+    run = models.OneToOneField(PopulationRun, on_delete=models.PROTECT, related_name="batch")
+    created_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True, help_text="By its caller; it still counts for the day.")
+
+    class Meta:
+        verbose_name_plural = "batches"
+        indexes = [models.Index(fields=["client", "-created_at"], name="latest_batches_of_a_caller")]
+
+    def __str__(self) -> str:
+        return f"batch of {self.client}, {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """None while it is under way."""
+        if self.run.state in PopulationRun.UNDER_WAY:
+            return None
+        return (self.run.finished_at or self.created_at) + timedelta(hours=settings.BATCH_HOURS)
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
 
 
 class ApiCall(models.Model):

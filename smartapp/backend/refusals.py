@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 # issue-type of FHIR R4 for each status.
 _CODES = {400: "invalid", 401: "login", 403: "forbidden", 404: "not-found", 405: "not-supported", 409: "conflict"}
+_CODES |= {410: "deleted"}
 _CODES |= {411: "required", 413: "too-long", 415: "not-supported", 429: "throttled", 503: "transient"}
 _REALM = 'Bearer realm="bedside"'
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.urls import path
 
 from smartapp.backend import discovery, predict
+from smartapp.backend.batch.files import File
+from smartapp.backend.batch.kick_off import ScoreBatch
+from smartapp.backend.batch.waiting import Waiting
 from smartapp.backend.spec import schema
 
 urlpatterns = [
@@ -13,4 +16,7 @@ urlpatterns = [
     path("api/token", discovery.token, name="backend-token"),
     path("api/schema", schema, name="api-schema"),
     path("api/predict", predict.Predict.as_view(), name="predict"),
+    path("api/fhir/$score-batch", ScoreBatch.as_view(), name="score-batch"),
+    path("api/fhir/batches/<uuid:batch_id>", Waiting.as_view(), name="batch"),
+    path("api/fhir/batches/<uuid:batch_id>/<str:kind>.ndjson", File.as_view(), name="batch-file"),
 ]

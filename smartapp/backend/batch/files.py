@@ -1,0 +1,77 @@
+"""What a batch found, as two files of NDJSON: a RiskAssessment a patient, and an OperationOutcome for everybody else."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import msgspec
+from django.db.models import Q, QuerySet
+from django.http import HttpResponseBase, StreamingHttpResponse
+from django.utils.text import compress_sequence
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+
+from cds import audit
+from cds.models import PopulationFlaw, PopulationResult, PopulationRun
+from smartapp.backend.api import Api, caller
+from smartapp.backend.batch.own import own
+from smartapp.backend.formats import NDJSON
+from smartapp.backend.scopes import READ_RESULTS, SCORE_BATCH
+from smartapp.backend.spec import batch_file
+
+KINDS = ("RiskAssessment", "OperationOutcome")
+ROWS = 500  # read from the database, and sent, at once
+_SCORED = Q(outcome=PopulationResult.Outcome.SCORED)
+
+
+@batch_file
+class File(Api):
+    operation = "batch-file"
+    scopes = (SCORE_BATCH, READ_RESULTS)
+
+    def get(self, request: Request, batch_id: uuid.UUID, kind: str) -> HttpResponseBase:
+        run, client = own(request, batch_id).run, caller(request)
+        if kind not in KINDS or run.state != PopulationRun.State.DONE:
+            raise NotFound("There is no such file.")
+        audit.record("batch-read", actor=client.actor, ehr=client.ehr, subject=str(run.pk), kind=kind)
+        return _sent(_blocks(_lines(run, kind)), zipped="gzip" in request.headers.get("Accept-Encoding", ""))
+
+
+def lines_in(run: PopulationRun, kind: str) -> int:
+    return _results(run, kind).count() + (run.flaws.count() if kind == "OperationOutcome" else 0)
+
+
+def _results(run: PopulationRun, kind: str) -> QuerySet[PopulationResult]:
+    of_kind = _SCORED if kind == "RiskAssessment" else ~_SCORED
+    return run.results.filter(of_kind).order_by("pk")
+
+
+def _lines(run: PopulationRun, kind: str) -> Iterator[bytes]:
+    rows = _results(run, kind).only("resource").iterator(chunk_size=ROWS)
+    resources = (bytes(row.resource or b"") for row in rows)
+    flaws = run.flaws.order_by("pk").iterator() if kind == "OperationOutcome" else ()
+    yield from chain(resources, map(_flaw, flaws))
+
+
+def _flaw(flaw: PopulationFlaw) -> bytes:
+    """A line of the upload that was not used."""
+    issue = {"severity": "error", "code": "structure", "diagnostics": str(flaw)}
+    return msgspec.json.encode({"resourceType": "OperationOutcome", "issue": [issue]})
+
+
+def _blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    block: list[bytes] = []
+    for line in lines:
+        block.append(line + b"\n")
+        if len(block) == ROWS:
+            yield b"".join(block)
+            block.clear()
+    yield b"".join(block)
+
+
+def _sent(blocks: Iterator[bytes], *, zipped: bool) -> StreamingHttpResponse:
+    content = compress_sequence(blocks) if zipped else blocks
+    headers = {"Vary": "Accept-Encoding", **({"Content-Encoding": "gzip"} if zipped else {})}
+    return StreamingHttpResponse(content, content_type=NDJSON, headers=headers)
