@@ -28,13 +28,15 @@ _MEASURES = {
     "at_threshold/sensitivity": Measure("Cases found at its threshold (sensitivity)", 0, percent=True),
     "at_threshold/ppv": Measure("Alerts that are cases (PPV)", 0, percent=True),
 }
+_AT_HOME = ("auroc", "observed_expected")
 
 
 def headline(facts: Facts) -> dict[str, str]:
     """Title -> figure with its 95 % interval, each person counted once."""
     threshold = facts.get("threshold")
+    of, first = people(facts.get("validated_on", {})), first_version(facts)
     return {
-        "Measured on": people(facts.get("validated_on", {})),
+        "Measured on": f"{of}; of {first}, before it was renewed" if first else of,
         **{measure.title: _written(measure) for measure in figures(facts).values()},
         "Its own threshold": UNKNOWN if threshold is None else f"{100 * threshold:.3g} %",
     }
@@ -44,6 +46,26 @@ def figures(facts: Facts) -> dict[str, Measure]:
     """The same as numbers; fractions are not made per cent."""
     table = facts.get("performance", {}).get("unweighted", {})
     return {path: measure._replace(value=_known(_at(table, path))) for path, measure in _MEASURES.items()}
+
+
+def first_version(facts: Facts) -> str:
+    """Of a version that was renewed, perhaps more than once: the one that its own figures are of. "" for all others."""
+    return str(facts.get("renewed", {}).get("from", "")).partition("+")[0]
+
+
+def at_home(facts: Facts) -> list[dict[str, str]]:
+    """Of a version that was renewed, and of the one it came from: what the hospital's own held-out cases said. Else []."""
+    renewed = facts.get("renewed", {})
+    late = renewed.get("held_out", {})
+    return [
+        {
+            "Version": f"{renewed['from']}, before" if name == "live" else facts["version"],
+            "Measured on": f"{late['people']} people here, {late['events']} with the label",
+            **{_MEASURES[path].title: _written(_MEASURES[path]._replace(value=found.get(path))) for path in _AT_HOME},
+        }
+        for name, found in renewed.get("figures", {}).items()
+        if name in {"live", renewed["how"]}
+    ]
 
 
 def by_group(facts: Facts) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:

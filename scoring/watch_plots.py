@@ -102,6 +102,37 @@ def drift(shifts: Sequence[Mapping[str, Any]], *, width: int, theme: Theme) -> S
     }
 
 
+def psi_over_time(looks: Sequence[Mapping[str, Any]], *, width: int, theme: Theme) -> Spec:
+    """One small line a column: `looks` are rows of when (ISO), feature and PSI. Dashed: the two conventional limits."""
+    last = {look["feature"]: look["psi"] for look in looks}
+    names = sorted(last, key=lambda name: -last[name])
+    top = max([ALARM * 1.3, *(look["psi"] for look in looks)])
+    y = {"type": "quantitative", "scale": {"domain": [0, top]}, "axis": {"title": None, "values": [0, ALARM]}}
+    x = {
+        "field": "when",
+        "type": "temporal",
+        "axis": {"title": None, "format": "%-d %b", "tickCount": 3, "grid": False},
+    }
+    limits = [
+        {"mark": {"type": "rule", "strokeDash": [4, 3], "color": theme.quiet}, "encoding": {"y": {"datum": at, **y}}}
+        for at in (WATCH, ALARM)
+    ]
+    line = {
+        "mark": {"type": "line", "point": {"size": 12, "color": theme.raises}, "color": theme.raises},
+        "encoding": {"x": x, "y": {"field": "psi", **y}},
+    }
+    header = {"title": None, "labelAngle": 0, "labelAlign": "left", "labelOrient": "top", "labelAnchor": "start"}
+    return {
+        "title": "PSI at each look, the largest now first",
+        "data": {"values": list(looks)},
+        "facet": {
+            "row": {"field": "feature", "type": "nominal", "sort": names, "header": {**header, "labelPadding": 2}}
+        },
+        "spacing": 8,
+        "spec": {"width": width, "height": 34, "layer": [*limits, line]},
+    }
+
+
 def over_time(periods: Sequence[Mapping[str, Any]], *, width: int, theme: Theme) -> Spec:
     """Calibration and AUROC of each month in which outcomes are known, with their 95 % intervals."""
     panels = (

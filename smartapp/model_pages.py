@@ -14,7 +14,7 @@ from cds.model_card import attributes, document, service_of
 from cds.service import DecisionService
 from cds.source_attributes import CHAPTERS, PARAGRAPH
 from scoring import figures, forest
-from scoring.headline import headline
+from scoring.headline import at_home, first_version, headline
 from scoring.models import ModelVersion
 from scoring.plots import THEMES, svg
 from smartapp import model_card
@@ -59,6 +59,8 @@ def page(request: HttpRequest, service: DecisionService, version: ModelVersion) 
         "version": version,
         "others": [row for row in _others(version) if _public(request, row)],
         "figures": headline(version.facts),
+        "at_home": at_home(version.facts),
+        "first_version": first_version(version.facts),
         "plots": [(name, plot.says(version.facts)) for name, plot in _plots(version).items()],
         "card": model_card.as_html(service, version),
         "chapters": [

@@ -17,7 +17,7 @@ from cds.admin.acting import Acts, DecisionForm, why_field
 from cds.admin.happened import ReadOnly
 from cds.models import EnabledService, ModelChange
 from scoring import shelf
-from scoring.headline import headline
+from scoring.headline import at_home, first_version, headline
 from scoring.models import ModelVersion
 
 Status = ModelVersion.Status
@@ -75,6 +75,8 @@ def _shown(version: ModelVersion, acts: VersionActs) -> dict[str, Any]:
         "now": now,
         "means": MEANS[Status(version.status)],
         "figures": [(title, figure, theirs.get(title, "")) for title, figure in headline(version.facts).items()],
+        "at_home": at_home(version.facts),
+        "first_version": first_version(version.facts),
         "asked_by": EnabledService.objects.filter(service_id__in=ids).select_related("ehr").order_by("ehr__name"),
         "acts": acts,
         "history": past.select_related("version", "before").order_by("-pk")[:100],

@@ -19,9 +19,10 @@ from cds.admin.pictures import LOOK, picture
 from cds.models import Ehr
 from scoring.models import DriftReport
 from scoring.watch import AGAINST
-from scoring.watch_plots import drift, over_time
+from scoring.watch_plots import drift, over_time, psi_over_time
 
 WIDE, NARROW = 420, 180  # pixels of the plotting area
+LOOKS = 90  # nights that the course of the drift shows
 FIGURES = {"auroc": "AUROC", "observed_expected": "Observed/expected", "sensitivity": "Sensitivity", "ppv": "PPV"}
 
 
@@ -79,9 +80,12 @@ def _put_aside(row: DriftReport, request: HttpRequest, *, note: str) -> None:
 
 def _shown(row: DriftReport) -> dict[str, Any]:
     """Alarms and words first, plots second, the numbers beneath."""
-    outcomes = row.findings["outcomes"]
+    outcomes, looks = row.findings["outcomes"], _looks(row)
     return {
-        "drifts": [(AGAINST[name], shifts, _drift_plot(shifts)) for name, shifts in row.findings["drift"].items()],
+        "drifts": [
+            (AGAINST[name], shifts, _drift_plot(shifts), _drift_course(looks, name))
+            for name, shifts in row.findings["drift"].items()
+        ],
         "outcomes": outcomes,
         "figures": [
             (title, outcomes["weighted"][name], outcomes["among_tested"][name]) for name, title in FIGURES.items()
@@ -97,6 +101,29 @@ def _drift_plot(shifts: list[dict[str, Any]]) -> str:
     says = f"Moved beyond the limits: {', '.join(moved)}." if moved else "No column moved beyond the limits."
     wide, narrow = (drift(shifts, width=width, theme=LOOK) for width in (WIDE, NARROW))
     return picture(wide, says=f"{says} The table has all numbers.", narrow=narrow)
+
+
+def _looks(row: DriftReport) -> list[DriftReport]:
+    """This one and those before it of the same version at the same place, the oldest first."""
+    same = DriftReport.objects.filter(
+        site=row.site, service_id=row.service_id, model_name=row.model_name, model_version=row.model_version
+    )
+    return list(same.filter(made_at__lte=row.made_at).only("made_at", "findings").order_by("-made_at")[:LOOKS])[::-1]
+
+
+def _drift_course(looks: list[DriftReport], against: str) -> str:
+    found = [
+        {"when": look.made_at.isoformat(), "feature": shift["feature"], "psi": shift["psi"]}
+        for look in looks
+        for shift in look.findings["drift"].get(against, ())
+        if shift["psi"] is not None
+    ]
+    if len({one["when"] for one in found}) < 2:
+        return ""
+    wide, narrow = (psi_over_time(found, width=width, theme=LOOK) for width in (WIDE, NARROW))
+    highest = max(found, key=lambda one: one["psi"])
+    says = f"PSI of each column at {len(looks)} looks; the highest was {highest['psi']:.2f}, of {highest['feature']}."
+    return picture(wide, says=says, narrow=narrow)
 
 
 def _course_plot(periods: list[dict[str, Any]]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Group, User
 from playwright.sync_api import expect
 
 from cds import watch
 from cds.models import Ehr
-from scoring.models import Prediction
+from scoring.models import DriftReport, Prediction
 from tests.cds.answered import production
 from tests.cds.test_watch import asked, many
 from tests.jobs.at_the_admin import PASSWORD, chromium, looked_at, needs_chromium, signed_in
@@ -27,6 +29,8 @@ def watched(hospital: Ehr) -> None:
         Prediction.objects.filter(pk=row.pk).update(probability=0.05 + 0.5 * ((number * 7) % 100) / 100)
     many(ehr, 40, days=3)
     many(ehr, 12, days=1, glucose=None)
+    first = watch.watch_all()[0]
+    DriftReport.objects.filter(pk=first.pk).update(made_at=first.made_at - timedelta(days=1))  # last night's
     watch.watch_all()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scoring.headline import headline
+from scoring.headline import at_home, headline
 
 
 def test_a_number_and_one_with_its_interval_are_both_read() -> None:
@@ -28,3 +28,21 @@ def test_what_was_not_measured_is_said() -> None:
         }
     }
     assert set(headline(nobody).values()) == {"not measured"}
+
+
+def test_a_renewed_version_tells_its_own_figures_from_those_it_came_with() -> None:
+    gained = {"auroc": {"value": 0.8, "low": 0.7, "high": 0.9}, "observed_expected": None}
+    renewed = {
+        "from": "1.0.0+local.20261001.0210",
+        "how": "retrained",
+        "held_out": {"people": 270, "events": 90},
+        "figures": {"live": gained, "recalibrated": gained, "retrained": gained},
+    }
+    facts = {"version": "1.0.0+local.20261101.0210", "renewed": renewed, "validated_on": {"n": 9, "events": 2}}
+    assert headline(facts)["Measured on"] == "9 people, 2 with the label; of 1.0.0, before it was renewed"
+    before, after = at_home(facts)
+    assert before["Version"] == "1.0.0+local.20261001.0210, before"
+    assert after["Version"] == "1.0.0+local.20261101.0210"
+    assert after["Measured on"] == "270 people here, 90 with the label"
+    assert (after["AUROC"], after["Observed/expected"]) == ("0.800 [0.700–0.900]", "not measured")
+    assert at_home({"version": "1.0.0"}) == []

@@ -13,7 +13,7 @@ from django.test import Client
 from scoring import shelf
 from scoring.models import ModelVersion
 from tests.cds.admin.people import signed_in
-from tests.cds.shelves import MODEL, draft
+from tests.cds.shelves import MODEL, draft, renewed
 
 pytestmark = pytest.mark.django_db
 SUFFIXES = ("", "/card.json", "/card.md", "/source-attributes.csv")
@@ -116,3 +116,12 @@ def test_without_figures_there_is_no_plot(client: Client) -> None:
 @pytest.mark.parametrize("path", ["none", "none/1.0.0", f"{MODEL}/0.0.0", f"{MODEL}/0.0.0/card.json"])
 def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
     assert client.get(f"/models/{path}").status_code == 404
+
+
+def test_a_renewed_version_says_whose_figures_these_are(client: Client) -> None:
+    version = renewed()
+    before = in_use()
+    shelf.approve(MODEL, version.version, by="Cy, Ann")
+    text = client.get(f"/models/{MODEL}/{version.version}").content.decode()
+    assert f"are of {before}, from which this version was renewed" in text
+    assert "270 people here, 90 with the label" in text

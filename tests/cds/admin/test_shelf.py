@@ -10,7 +10,7 @@ from cds.models import AuditEntry, ModelChange
 from scoring import shelf
 from scoring.models import ModelVersion
 from tests.cds.admin.people import signed_in
-from tests.cds.shelves import MODEL, draft
+from tests.cds.shelves import MODEL, draft, renewed
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +59,13 @@ def test_figures_stand_beside_those_of_the_version_in_use(version: ModelVersion)
     page = text(signed_in("aud", "auditor"), version)
     assert f"beside {in_use()} which is in use" in page
     assert "AUROC" in page
+
+
+def test_a_candidates_figures_from_here_stand_apart_from_those_of_the_survey(version: ModelVersion) -> None:
+    page = text(signed_in("aud", "auditor"), renewed())
+    assert page.index("How good it is here") < page.index("before it was renewed, elsewhere")
+    assert "0.771 [0.700–0.820]" in page
+    assert "270 people here, 90 with the label" in page
 
 
 def test_who_asked_does_not_decide(version: ModelVersion) -> None:

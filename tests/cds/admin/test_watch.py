@@ -51,6 +51,14 @@ def test_alarms_come_first_in_words(report: DriftReport) -> None:
     assert shown.count('src="data:image/svg+xml') == 3
 
 
+def test_the_course_of_the_drift_needs_a_second_look(report: DriftReport) -> None:
+    assert "PSI of each column at" not in text(signed_in("Ada", "auditor"), report)
+    again = watch.watch_all()[0]
+    shown = text(signed_in("Bo", "auditor"), again)
+    assert shown.count("PSI of each column at 2 looks") == 2
+    assert "of glucose." in shown
+
+
 def test_figures_are_shown_with_what_verification_bias_does_to_them(report: DriftReport) -> None:
     shown = text(signed_in("Ada", "auditor"), report)
     assert "Weighted to all" in shown
