@@ -5,33 +5,20 @@ from __future__ import annotations
 import logging
 
 from django.db import transaction
-from django.db.models import CharField, IntegerField, UUIDField
-from django.utils import timezone
+from django.db.models import UUIDField
 
-from cds import assess as verb
 from cds import doorbell, tasks
 from cds.context import PatientContext
-from cds.models import Assessment, Ehr, EnabledService
-from cds.prepared import Question, insert_unless_there
+from cds.models import Assessment, EnabledService
+from cds.opening import enabled, open_assessment
+from cds.prepared import Question
 from cds.service import DecisionService
-from scoring import shelf
+
+__all__ = ["decide", "enabled", "enqueue", "open_assessment"]
 
 logger = logging.getLogger(__name__)
 
-_known = Question(
-    lambda ehr, service_id, fingerprint: Assessment.objects.filter(
-        ehr=ehr, service_id=service_id, fingerprint=fingerprint
-    ).defer("snapshot"),
-    ehr=IntegerField(),
-    service_id=CharField(),
-    fingerprint=CharField(),
-)
 _finished = Question(lambda pk: Assessment.objects.filter(pk=pk).only("status", "result", "failure"), pk=UUIDField())
-_enabled = Question(
-    lambda ehr, service_id: EnabledService.objects.filter(ehr=ehr, service_id=service_id),
-    ehr=IntegerField(),
-    service_id=CharField(),
-)
 
 
 def decide(
@@ -54,39 +41,6 @@ def decide(
     for now in _finished(pk=assessment.pk):
         assessment.status, assessment.result, assessment.failure = now.status, now.result, now.failure
     return assessment
-
-
-def open_assessment(
-    *, service: DecisionService, here: EnabledService, context: PatientContext, apart: str = ""
-) -> tuple[Assessment, bool]:
-    """The row of this fingerprint, and whether it must be queued: it is new, or its last try failed."""
-    ehr = here.ehr
-    threshold = service.threshold if here.threshold is None else here.threshold
-    model_version = shelf.active_version(service.model) if service.model else ""
-    fingerprint = verb.fingerprint(service, context, model_version=model_version, threshold=threshold, apart=apart)
-    key = {"ehr": ehr.pk, "service_id": service.id, "fingerprint": fingerprint}
-    known = _known(**key)
-    if not known:
-        fresh = verb.ticket(ehr, service, context, model_version=model_version, threshold=threshold, key=fingerprint)
-        if insert_unless_there(fresh):
-            return fresh, True
-        known = _known(**key)  # another request was quicker
-    (assessment,) = known
-    assessment.ehr = ehr
-    return assessment, assessment.status == Assessment.Status.FAILED and _again(assessment)
-
-
-def _again(assessment: Assessment) -> bool:
-    """A failed assessment goes back into the queue, once for all who ask at the same time."""
-    failed = Assessment.objects.filter(pk=assessment.pk, status=Assessment.Status.FAILED)
-    return bool(failed.update(status=Assessment.Status.QUEUED, queued_at=timezone.now()))
-
-
-def enabled(ehr: Ehr, service: DecisionService) -> EnabledService:
-    """How this service runs at this EHR; one that nobody has set up is silent."""
-    (row,) = _enabled(ehr=ehr.pk, service_id=service.id) or [EnabledService(service_id=service.id)]
-    row.ehr = ehr
-    return row
 
 
 def enqueue(assessment: Assessment) -> None:

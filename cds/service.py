@@ -53,6 +53,7 @@ class DecisionService:
     description: ClassVar[str]
     hooks: ClassVar[tuple[str, ...]]  # names of the CDS Hooks library: one endpoint answers all of them
     needs: ClassVar[tuple[Need, ...]]
+    asked_again_by: ClassVar[tuple[str, ...]] = ()  # keys of needs: a new result of these is a reason to ask again
     rules: ClassVar[tuple[Rule, ...]]
     trends: ClassVar[tuple[Trend, ...]] = ()
     snoozes: ClassVar[Mapping[str, timedelta]] = {}  # override reason -> for how long its rule is silent

@@ -13,7 +13,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
-from cds import chain, doorbell, outcomes, population, renewal, retention, review, watch, writeback
+from cds import chain, doorbell, notified, outcomes, population, renewal, retention, review, watch, writeback
 from cds.models import Assessment, Ehr, PopulationRun
 from cds.onboarding import try_connection
 from cds.registry import all_services
@@ -29,12 +29,15 @@ __all__ = [
     "assess",
     "collect_outcomes",
     "expire_batches",
+    "follow",
+    "follow_up",
     "pick_up_lost",
     "prepare_review",
     "prepare_reviews",
     "purge_expired",
     "reach_ehrs",
     "renew_models",
+    "rescore",
     "review_bell",
     "seal_audit",
     "sweep",
@@ -166,6 +169,28 @@ def sweep_soon(run: PopulationRun) -> None:
 def expire_batches() -> None:
     """Let go of what outside systems were told long enough ago."""
     population.expire()
+
+
+@shared_task
+def follow_up() -> None:
+    """One message for each subscription with news, and for each patient whose turn it is to be asked about again."""
+    for subscription_id in notified.due_subscriptions():
+        follow.delay(subscription_id)
+    for row_id in notified.due_rescorings():
+        rescore.delay(row_id)
+
+
+@shared_task
+def follow(subscription_id: int) -> None:
+    """Find out whose results were told of."""
+    notified.follow(subscription_id)
+
+
+@shared_task
+def rescore(row_id: int) -> None:
+    """Ask again about one patient; by the policy `auto` the answer is written back as any other."""
+    for assessment_id in notified.rescore(row_id):
+        assess.delay(assessment_id)
 
 
 @worker_init.connect

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
-PATHS = ("/cds-services", "/api/")
+PATHS = ("/cds-services", "/api/", "/subscriptions/")
 _NOT_A_PAGE = "default-src 'none'; frame-ancestors 'none'"
 
 

@@ -13,7 +13,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "integrator": (
         *("cds.add_ehr", "cds.change_ehr"),
         *("cds.add_pacs", "cds.change_pacs", "cds.delete_pacs"),
-        *("cds.resend_writeback", "cds.delete_knownlimit"),
+        *("cds.resend_writeback", "cds.delete_knownlimit", "cds.listen"),
         *("cds.add_enabledservice", "cds.change_enabledservice", "cds.switch_off", "cds.ask_stage"),
         *("cds.ask_model", "cds.roll_back_model", "scoring.acknowledge_drift"),
         *("smartapp.add_backendclient", "smartapp.change_backendclient"),

@@ -166,12 +166,15 @@ CELERY_TASK_ROUTES = {
     "cds.tasks.send_write_back*": {"queue": "batch"},
     "cds.tasks.sweep*": {"queue": "batch"},
     "cds.tasks.expire_batches": {"queue": "batch"},
+    "cds.tasks.follow*": {"queue": "batch"},
+    "cds.tasks.rescore": {"queue": "batch"},
     "cds.tasks.renew_models": {"queue": "training"},  # needs the extra `train`
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "pick-up-lost-assessments": {"task": "cds.tasks.pick_up_lost", "schedule": 15.0},
     "send-write-backs": {"task": "cds.tasks.send_write_backs", "schedule": 15.0},
+    "follow-up": {"task": "cds.tasks.follow_up", "schedule": 10.0},
     "sweep-on": {"task": "cds.tasks.sweep_on", "schedule": 60.0},
     "expire-batches": {"task": "cds.tasks.expire_batches", "schedule": crontab(minute=25)},
     "reach-ehrs": {"task": "cds.tasks.reach_ehrs", "schedule": 300.0},
@@ -271,8 +274,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "filters": {"addresses": {"()": "config.logs.SecretAddresses"}},
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["addresses"]},
         "nowhere": {"class": "logging.NullHandler"},
     },
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},

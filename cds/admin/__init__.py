@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from cds.admin import ehr, feedback, happened, renewal, shelf, stages, watch, whose, write_backs
+from cds.admin import ehr, feedback, happened, renewal, shelf, stages, subscriptions, watch, whose, write_backs
 
-__all__ = ["ehr", "feedback", "happened", "renewal", "shelf", "stages", "watch", "whose", "write_backs"]
+__all__ = [
+    "ehr",
+    "feedback",
+    "happened",
+    "renewal",
+    "shelf",
+    "stages",
+    "subscriptions",
+    "watch",
+    "whose",
+    "write_backs",
+]

@@ -10,6 +10,7 @@ from cds.models.population import PopulationFlaw, PopulationResult, PopulationRu
 from cds.models.shown import Feedback, IssuedCard, Replayed, Review, Snooze, Suppression
 from cds.models.signing_key import SigningKey
 from cds.models.stages import Change, EnabledService, ModelChange, SettingsChange, StageChange
+from cds.models.subscription import NotifiedEvent, Rescoring, Subscription
 from cds.models.write_back import KnownLimit, WriteBack
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "IssuedCard",
     "KnownLimit",
     "ModelChange",
+    "NotifiedEvent",
     "OptOut",
     "Pacs",
     "PopulationFlaw",
@@ -30,11 +32,13 @@ __all__ = [
     "PopulationRun",
     "PurgedSegment",
     "Replayed",
+    "Rescoring",
     "Review",
     "SettingsChange",
     "SigningKey",
     "Snooze",
     "StageChange",
+    "Subscription",
     "Suppression",
     "WriteBack",
     "_are_labels",

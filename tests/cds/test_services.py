@@ -52,6 +52,12 @@ def test_its_prefetch_uses_only_tokens_that_each_of_its_hooks_has(service: Decis
 
 
 @every_service
+def test_what_it_is_asked_again_by_are_measurements_among_its_needs(service: DecisionService) -> None:
+    measured = {need.key for need in service.needs if need.analytes}
+    assert set(service.asked_again_by) <= measured
+
+
+@every_service
 def test_its_needs_have_names_of_their_own_and_start_with_the_patient(service: DecisionService) -> None:
     keys = [need.key for need in service.needs]
     assert keys[0] == "patient"

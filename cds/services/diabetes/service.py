@@ -67,6 +67,7 @@ class DiabetesRisk(DecisionService):
         Need.resources("procedures", "Procedure"),
         Need.resources("encounters", "Encounter"),
     )
+    asked_again_by = ("hba1c", "glucose")
     trends = (
         Trend(analytes=("hba1c",), title="HbA1c", unit="%", cut_offs={5.7: "prediabetes", 6.5: "diabetes"}),
         Trend(

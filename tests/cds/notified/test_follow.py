@@ -1,0 +1,148 @@
+"""From a notification to the patients, with our own access to the demo hospital."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from cds.models import Ehr, Rescoring, Subscription
+from cds.notified import due_subscriptions, follow
+from tests.cds.notified.conftest import Listener
+from tests.cds.notified.notices import STYLES, measured, notice
+from tests.smartapp.stranger import Hospital
+
+
+@pytest.fixture
+def listener(hospital: Ehr) -> Listener:
+    """Connected over the network."""
+    found = Listener(hospital)
+    found.hears(notice(kind="handshake"))
+    return found
+
+
+def owed() -> list[str]:
+    return sorted(bytes(row.patient_id or b"").decode() for row in Rescoring.objects.exclude(patient_id=None))
+
+
+def long_ago(listener: Listener, **fields: timedelta) -> None:
+    now = timezone.now()
+    Subscription.objects.filter(pk=listener.pk).update(**{name: now - age for name, age in fields.items()})
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_an_id_alone_is_looked_up(listener: Listener, style: str) -> None:
+    place = f"Observation/{measured('ada')['id']}"
+    listener.hears(notice((1, place), style=style))
+    assert due_subscriptions() == [listener.pk]
+    follow(listener.pk)
+    assert owed() == ["ada"]
+    row = listener.row
+    assert (row.last_event, row.due_at, row.held_until) == (1, None, None)
+    assert not row.events.exists()
+
+
+def test_what_nobody_asks_about_is_looked_at_and_left(listener: Listener) -> None:
+    listener.hears(notice((1, f"Observation/{measured('ada', code='718-7')['id']}")))
+    follow(listener.pk)
+    assert owed() == []
+
+
+@pytest.mark.parametrize("focus", ["Observation/not-there", "Nonsense/1"])
+def test_what_cannot_be_read_is_passed_over_and_the_rest_goes_on(listener: Listener, focus: str) -> None:
+    listener.hears(notice((1, focus), (2, f"Observation/{measured('bruno')['id']}")))
+    follow(listener.pk)
+    assert owed() == ["bruno"]
+    assert listener.row.due_at is None
+
+
+def test_a_patient_may_be_the_focus(listener: Listener) -> None:
+    listener.hears(notice((1, "Patient/chen")))
+    follow(listener.pk)
+    assert owed() == ["chen"]
+
+
+def test_an_empty_notification_leads_to_a_search_for_what_is_new(listener: Listener) -> None:
+    measured("ada")
+    measured("bruno", code="14771-0", value=7.2, unit="mmol/L")
+    measured("chen", code="718-7")
+    long_ago(listener, searched_until=timedelta(seconds=-110))  # within the overlap: only what is new since
+    listener.hears(b"")
+    follow(listener.pk)
+    assert owed()[:2] == ["ada", "bruno"]
+    assert "chen" not in owed()
+    assert not listener.row.search_due
+
+
+def test_an_event_that_never_came_is_searched_for(listener: Listener) -> None:
+    measured("farah")
+    listener.hears(notice((2, "")))
+    long_ago(listener, gap_at=timedelta(seconds=61))
+    Subscription.objects.filter(pk=listener.pk).update(search_due=False)
+    follow(listener.pk)
+    assert "farah" in owed()
+    assert (listener.row.last_event, listener.row.gap_at) == (2, None)
+
+
+def test_an_event_that_may_still_come_is_waited_for(listener: Listener) -> None:
+    listener.hears(notice((2, "Observation/not-there")))
+    follow(listener.pk)
+    row = listener.row
+    assert row.last_event == 0
+    assert row.due_at is not None
+    assert row.due_at > timezone.now()
+
+
+def test_one_worker_at_a_time_follows_up(listener: Listener) -> None:
+    listener.hears(b"")
+    assert due_subscriptions() == [listener.pk]
+    assert due_subscriptions() == []
+    long_ago(listener, held_until=timedelta(seconds=1))  # as if that worker had been killed
+    assert due_subscriptions() == [listener.pk]
+
+
+class Telling(Hospital):
+    """Something new comes up there just while it is searched."""
+
+    meanwhile: Callable[[], object]
+
+    def answer_to(self, path: str) -> tuple[int, bytes]:
+        if not path.startswith("/fhir/Observation"):
+            return super().answer_to(path)
+        self.meanwhile()
+        return 200, b'{"resourceType": "Bundle"}'
+
+
+@pytest.mark.django_db(transaction=True)  # the server's thread looks at the tables itself
+@pytest.mark.parametrize("news", [b"", notice((1, "Observation/another"))], ids=["a ping", "an event"])
+def test_what_comes_meanwhile_is_followed_up_as_well(ehr: Ehr, news: bytes) -> None:
+    listener = Listener(ehr)
+    with Telling() as server:
+        server.pages["/token"] = (200, {"access_token": "a", "token_type": "bearer", "expires_in": 300})
+        server.meanwhile = lambda: listener.hears(news)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        Ehr.objects.update(fhir_base=f"{server.url}/fhir", fhir_version="4.0")
+        listener.hears(b"")
+        follow(listener.pk)
+        server.shutdown()
+    row = listener.row
+    assert row.due_at is not None
+    assert row.due_at <= timezone.now()
+    assert row.search_due or row.events.filter(followed=False).exists()
+
+
+def test_an_ehr_that_does_not_answer_is_asked_again_later(listener: Listener, caplog: pytest.LogCaptureFixture) -> None:
+    listener.hears(notice((1, "Observation/a1c")))
+    Ehr.objects.update(fhir_base="http://127.0.0.1:9/fhir")
+    with caplog.at_level(logging.WARNING):
+        follow(listener.pk)
+    row = listener.row
+    assert row.events.filter(followed=False).count() == 1
+    assert row.due_at is not None
+    assert row.due_at > timezone.now()
+    assert row.reason.startswith("What was told of could not be looked at")
+    assert "a1c" not in caplog.text
