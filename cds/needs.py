@@ -51,6 +51,11 @@ class Need(Struct, frozen=True, kw_only=True):
         return cls(key=key, resource=resource, query=query, required=required)
 
     @property
+    def all_codes(self) -> frozenset[Code]:
+        """What it searches by; empty where it asks for a whole type."""
+        return self.codes.union(*(analyte.codes for analyte in self.analytes))
+
+    @property
     def category(self) -> str:
         """The one category that it searches, or ""."""
         return parse_qs(self.query).get("category", [""])[0]

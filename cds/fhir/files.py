@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from cds.errors import BadInput
-from cds.fhir.read import ABSENT, UNREADABLE, Reader, Reading
+from cds.fhir.read import ABSENT, UNREADABLE, Reader, Reading, relative
 from cds.fhir.shapes import RawBundle, Reference, Shape
 from cds.fhir.versions import names_of
 from cds.needs import Need
@@ -18,19 +18,35 @@ from cds.needs import Need
 _ENDINGS = (".json", ".ndjson")
 
 
-class _Owned(Shape):
+class _Meta(Shape):
+    last_updated: str | None = None
+
+
+class Owned(Shape):
+    """Of a resource, what tells whose it is."""
+
     resource_type: str = ""
     id: str | None = None
+    meta: _Meta | None = None
     subject: Reference | None = None
     patient: Reference | None = None
 
+    @property
+    def reference(self) -> str:
+        """As it stands there; "" where it names nobody."""
+        return (self.subject or self.patient or Reference()).reference or ""
+
 
 class Chart(msgspec.Struct):
-    """One patient's raw resources by type, and the references that mean this patient."""
+    """One patient's raw resources by type, and the references that mean this patient.
+
+    `cut`: there was more than can be held, and nothing but the Patient is here.
+    """
 
     id: str
     names: set[str]
     resources: dict[str, list[bytes]]
+    cut: bool = False
 
     def readings(self, needs: Iterable[Need], reader: Reader) -> dict[str, Reading]:
         """What each need finds here. This is the whole record: a type without lines means that there is none."""
@@ -44,7 +60,7 @@ class Chart(msgspec.Struct):
         return found
 
 
-_owned = msgspec.json.Decoder(_Owned)
+_owned = msgspec.json.Decoder(Owned)
 _bundle = msgspec.json.Decoder(RawBundle)
 
 
@@ -69,18 +85,22 @@ def _charts(read: Iterable[tuple[bytes, str | None]]) -> Iterator[Chart]:
             patients[head.id] = Chart(id=head.id, names=called, resources={"Patient": [raw]})
             names |= dict.fromkeys(patients[head.id].names, head.id)
         else:
-            owner = head.subject or head.patient or Reference()
-            owned[owner.reference or ""].append((head.resource_type, raw))
+            owned[head.reference].append((head.resource_type, raw))
     for reference, resources in owned.items():
-        chart = patients.get(names.get(reference, reference.rpartition("/")[2]))
+        chart = patients.get(names.get(reference, relative(reference).rpartition("/")[2]))
         for kind, raw in resources if chart else ():
             chart.resources.setdefault(kind, []).append(raw)  # type: ignore[union-attr]
     yield from (patients[key] for key in sorted(patients))
 
 
-def _head(raw: bytes) -> _Owned:
+def head_of(raw: bytes) -> Owned:
+    """Raises one of UNREADABLE."""
+    return _owned.decode(raw)
+
+
+def _head(raw: bytes) -> Owned:
     try:
-        return _owned.decode(raw)
+        return head_of(raw)
     except UNREADABLE as error:
         raise BadInput("a line or entry is not FHIR JSON; nothing after it was read") from error
 

@@ -44,6 +44,7 @@ FACTS: dict[str, type[Coded]] = {
 }
 
 
+_NOWHERE = frozenset[int]()
 NOT_THEIRS = "belongs to another patient or to none"
 
 
@@ -120,8 +121,10 @@ class Reader:
         """What each of these needs, all of one type, finds in single resources of that type; each is decoded once."""
         readings = {need.key: Reading() for need in needs}
         asked = [(need, self._reading_of(need), readings[need.key]) for need in needs]
+        by_code = _by_code(needs)
         for resource in self._singles(needs, raws, readings):
-            for need, read_one, reading in asked:
+            places = _asked_about(resource, by_code) if by_code else range(len(asked))
+            for need, read_one, reading in (asked[place] for place in places):
                 if resource.meta is None or not self._withheld(resource.meta, need):
                     read_one(resource, need, reading)
                 else:
@@ -371,6 +374,27 @@ def _bundle_decoder(shape: Any) -> msgspec.json.Decoder[Any]:
 
 def _analytes(need: Need) -> Wanted:
     return {code: (analyte, code) for analyte in need.analytes for code in analyte.codes}
+
+
+def _by_code(needs: Sequence[Need]) -> dict[tuple[str | None, str | None], set[int]]:
+    """Which of them, by place, search for a code; {} where one of them searches for none, and so for all."""
+    found: dict[tuple[str | None, str | None], set[int]] = {}
+    for place, need in enumerate(needs):
+        codes = need.all_codes
+        if not codes:
+            return {}
+        for code in codes:
+            found.setdefault(code, set()).add(place)
+    return found
+
+
+def _asked_about(found: shapes.Observation, by_code: Mapping[tuple[str | None, str | None], set[int]]) -> Iterable[int]:
+    """Which needs a search would have found it for: by its code, or by that of a part."""
+    places: set[int] = set()
+    for concept in (found.code, *(part.code for part in found.component or ())):
+        for coding in (concept.coding if concept is not None else None) or ():
+            places |= by_code.get((coding.system, coding.code), _NOWHERE)
+    return places
 
 
 def _next(bundle: shapes.Bundle[Any] | shapes.RawBundle) -> str | None:

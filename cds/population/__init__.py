@@ -1,11 +1,13 @@
 """The third door's verb: a service is asked about everybody in a folder of Bulk Data, block by block, each once.
 
-Read `sweep.py` first. `fold.py` says what one patient's record says, `opening.py` makes the run.
+Read `sweep.py` first. `opening.py` makes the run; `intake.py`, with `lines.py` and `spool.py`, reads the
+files and sorts them by patient; `fold.py` says what one patient's record says, `keep.py` what becomes of it.
 """
 
 from __future__ import annotations
 
 from cds.population.expiry import ARRIVING, expire, let_go
+from cds.population.intake import Reading
 from cds.population.opening import open_run
 from cds.population.steer import cancel, pause, resume
 from cds.population.sweep import Busy, Progress, sweep, unfinished
@@ -14,6 +16,7 @@ __all__ = [
     "ARRIVING",
     "Busy",
     "Progress",
+    "Reading",
     "cancel",
     "expire",
     "let_go",

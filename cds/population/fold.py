@@ -73,6 +73,8 @@ class Asking:
             return _without(answer, _Said.NOT_APPLICABLE, "opted-out")
         if self._is_test(chart.id):
             return _without(answer, _Said.NOT_APPLICABLE, "test-patient")
+        if chart.cut:
+            return _without(answer, _Said.FAILED, "too-large")
         try:
             context = self._context(chart)
         except MergedPatient:

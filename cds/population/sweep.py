@@ -5,24 +5,28 @@ from __future__ import annotations
 import fcntl
 import logging
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 
+from django.db import transaction
 from django.utils import timezone
 from msgspec import Struct
 
 from cds import audit
-from cds.errors import CdsError
-from cds.fhir.files import Chart, charts
-from cds.models import PopulationRun
+from cds.errors import BadInput, CdsError
+from cds.fhir.files import Chart
+from cds.models import PopulationFlaw, PopulationRun
 from cds.population.fold import Asking
+from cds.population.intake import Intake, Reading
 from cds.population.keep import keep
+from cds.population.spool import Spool
+from scoring.errors import ScoringError
 
 logger = logging.getLogger(__name__)
 
 BLOCK = 256  # patients
+BLOCK_BYTES = 16_000_000
 
 State, Wish, Source = PopulationRun.State, PopulationRun.Wish, PopulationRun.Source
 
@@ -41,7 +45,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     of: int
 
 
-def sweep(run: PopulationRun, folder: Path, *, block: int = BLOCK) -> Generator[Progress, None, None]:
+def sweep(run: PopulationRun, folder: Path, *, block: int = BLOCK) -> Generator[Reading | Progress, None, None]:
     """Go on with `run` until everybody has an answer, or until somebody wants it to stop; `run.state` says which.
 
     Raises Busy where another process is at it. What stops it otherwise stands in `run.error`.
@@ -52,25 +56,60 @@ def sweep(run: PopulationRun, folder: Path, *, block: int = BLOCK) -> Generator[
             return
         try:
             yield from _sweep(run, folder, block)
-        except CdsError as error:
+        except (CdsError, ScoringError) as error:
             logger.error("run %s stopped: %s", run.pk, type(error).__name__)
             _become(run, State.FAILED, error=str(error)[:500])
+        except OSError as error:  # a full disk, mostly; its own text may name a file
+            logger.error("run %s stopped: %s", run.pk, error.strerror)
+            _become(run, State.FAILED, error=f"The records could not be read or kept: {error.strerror}.")
 
 
-def _sweep(run: PopulationRun, folder: Path, size: int) -> Generator[Progress, None, None]:
+def _sweep(run: PopulationRun, folder: Path, size: int) -> Generator[Reading | Progress, None, None]:
     _become(run, State.SCORING, started_at=run.started_at or timezone.now(), error="")
     asking = Asking(run=run)
-    everybody = list(charts([folder]))
-    run.patients = len(everybody)
-    run.save(update_fields=["patients"])
-    yield Progress(done=run.done, of=run.patients)
-    waiting = iter(everybody[run.done :])
-    while block := list[Chart](islice(waiting, size)):
+    spool = Spool(run.spool / "records")
+    if run.patients is None or spool.contents() is None:
+        yield from _take_in(run, folder, asking)
+    contents = spool.contents()
+    if contents is None:
+        return  # somebody wants it to stop
+    yield Progress(done=run.done, of=sum(contents.patients))
+    for block in _blocks(spool.charts(contents, after=run.done), size):
         keep(asking, asking.answers(block))
-        yield Progress(done=run.done, of=run.patients)
+        yield Progress(done=run.done, of=sum(contents.patients))
         if not _wanted(run):
             return
     _become(run, State.DONE)
+
+
+def _take_in(run: PopulationRun, folder: Path, asking: Asking) -> Iterator[Reading]:
+    """Read once, and the accounts with it; who stops it here has it read anew."""
+    intake = Intake(run, asking.service.needs, folder=folder, spool=run.spool / "records")
+    for reading in intake:
+        yield reading
+        if not _wanted(run):
+            return
+    contents, files = intake.settle(), intake.said()
+    if run.patients is not None and (run.patients, run.files) != (sum(contents.patients), files):
+        raise BadInput("The folder is no longer what it was when the run began: begin anew.")
+    with transaction.atomic():
+        PopulationFlaw.objects.bulk_create(intake.flaws, batch_size=1000, ignore_conflicts=True)
+        run.patients, run.files = sum(contents.patients), files
+        run.save(update_fields=["patients", "files"])
+    intake.spool.close(contents)
+
+
+def _blocks(charts: Iterable[Chart], size: int) -> Iterator[list[Chart]]:
+    """So many patients, or fewer where their records are large."""
+    block, held = list[Chart](), 0
+    for chart in charts:
+        block.append(chart)
+        held += sum(len(raw) for raws in chart.resources.values() for raw in raws)
+        if len(block) == size or held > BLOCK_BYTES:
+            yield block
+            block, held = [], 0
+    if block:
+        yield block
 
 
 def _wanted(run: PopulationRun) -> bool:

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from cds import registry
 from cds.errors import CdsError
 from cds.models import Ehr, PopulationResult, PopulationRun
-from cds.population import open_run, pause, resume, sweep
+from cds.population import Reading, open_run, pause, resume, sweep
 from scoring.errors import ScoringError
 
 State = PopulationRun.State
@@ -79,14 +79,18 @@ class Command(BaseCommand):
         return run
 
     def _sweep(self, run: PopulationRun) -> None:
-        with tqdm(unit=" patients", desc="scored", smoothing=0.05) as bar:
+        with tqdm(unit=" patients", desc="reading", smoothing=0.05) as bar:
             try:
-                for progress in sweep(run, Path(run.detail)):
-                    bar.total = progress.of
-                    bar.update(progress.done - bar.n)
+                for step in sweep(run, run.folder):
+                    if isinstance(step, Reading):
+                        bar.set_description(f"reading {step.file}, line {step.line:,}")
+                        continue
+                    bar.set_description("scored")
+                    bar.total = step.of
+                    bar.update(step.done - bar.n)
             except KeyboardInterrupt:
                 pause(run, why="Ctrl-C", actor=getpass.getuser())
-                for _ in sweep(run, Path(run.detail)):  # takes note of the wish
+                for _ in sweep(run, run.folder):  # takes note of the wish
                     pass
 
     def _account(self, run: PopulationRun) -> None:

@@ -15,6 +15,15 @@ from cds.models import Ehr, PopulationRun
 from cds.population import open_run, sweep
 from smartapp.demo_ehr.cast import read_cast
 
+THE_CAST = {
+    "ada": "model-high",
+    "bruno": "model-low",
+    "chen": "screening-due",
+    "dara": "diagnosed",
+    "emil": "child",
+    "farah": "prediabetes",
+}
+
 
 @pytest.fixture(autouse=True)
 def spool(tmp_path: Path, settings: Settings) -> Path:

@@ -7,12 +7,15 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.conf import settings as config
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from cds.models import Ehr, PopulationRun
 from smartapp.demo_ehr.cast import read_cast
 from tests.cds.population.conftest import exported
+
+SYNTHEA = config.BASE_DIR.parent / "shared" / "data" / "synthea_bulk"
 
 
 @pytest.fixture
@@ -62,3 +65,23 @@ def test_a_run_that_is_done_is_not_taken_for_one_to_go_on_with(ehr: Ehr, folder:
 def test_what_cannot_be_asked_is_one_clear_sentence(ehr: Ehr, arguments: tuple[str, ...], said: str) -> None:
     with pytest.raises(CommandError, match=said):
         score(*arguments)
+
+
+@pytest.mark.skipif(not SYNTHEA.exists(), reason=f"needs {SYNTHEA}")
+def test_every_synthetic_patient_gets_the_answer_of_the_assess_command(
+    db: None, tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.BULK_FOLDER = tmp_path / "spool"
+    at = "2026-09-01T08:00:00+00:00"
+    account = score("--source", str(SYNTHEA), "--at", at, "--out", str(tmp_path / "results.ndjson"))
+    assert account.split()[:2] == ["167", "patients"]
+    capsys.readouterr()
+    call_command("assess", str(SYNTHEA), "--at", at)
+    alone = {line["patient"]: line for line in map(json.loads, capsys.readouterr().out.splitlines())}
+    found = [json.loads(line) for line in (tmp_path / "results.ndjson").read_text().splitlines()]
+    assert len(found) == len(alone) == 167
+    kinds = {"scored": "Finding", "not-applicable": "NotApplicable", "not-enough-data": "NotEnoughData"}
+    for line in found:
+        other = alone[line["patient"]]
+        assert (kinds[line["outcome"]], line["reason"]) == (other["outcome"], other["rule"])
+        assert line["probability"] == pytest.approx(other["probability"], abs=5e-5)

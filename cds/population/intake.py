@@ -1,0 +1,161 @@
+"""The files of a run, read once: what matters goes into the spool, and every line is accounted for by file and reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cds.errors import BadInput
+from cds.fhir.files import Owned, head_of
+from cds.fhir.read import UNREADABLE, relative
+from cds.fhir.versions import names_of
+from cds.models import PopulationFlaw, PopulationRun
+from cds.needs import Need
+from cds.population.lines import ENDINGS, Line, Lines, Wanted
+from cds.population.spool import TOO_LARGE, Contents, Entry, Spool
+
+LISTED = 100  # lines of one file with one reason
+_LOOK_AFTER = 50_000  # lines that matter
+
+CUT_OFF = "cut off"
+NOT_FHIR = "not FHIR JSON"
+NO_ID = "a patient without an id"
+NOBODY = "says not whose it is"
+NO_SUCH_PATIENT = "no such patient in these files"
+SAME_PATIENT = "a newer line has the same patient"
+
+
+class Account(msgspec.Struct):
+    """Of one file: `used` of its `lines` are read for somebody, those of `flaws` cannot be; nobody asked for the others."""
+
+    lines: int = 0
+    used: int = 0
+    flaws: dict[str, int] = {}
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the reading is."""
+
+    file: str
+    line: int
+
+
+class Intake:
+    """Iterate over it, and it reads; what it yields is how far it is. Then `accounts` and `flaws` say what was found.
+
+    Raises BadInput for a folder in which there is nothing to read.
+    """
+
+    def __init__(self, run: PopulationRun, needs: Iterable[Need], *, folder: Path, spool: Path) -> None:
+        needs = tuple(needs)
+        self.run = run
+        self.types = {name for need in needs for name in names_of(need.resource)}
+        self.wanted = Wanted.of(needs)
+        self.folder, self.files = folder, files_in(folder)
+        self.spool = Spool.empty(spool, expected=sum(_size(file) for file in self.files))
+        self.accounts = [Account() for _ in self.files]
+        self.flaws: list[PopulationFlaw] = []
+
+    def __iter__(self) -> Iterator[Reading]:
+        for number, file in enumerate(self.files):
+            yield Reading(file=self._name(number), line=0)
+            lines = Lines(file, self.wanted, folder=self.spool.folder)
+            for seen, line in enumerate(lines, start=1):
+                self._take(number, line)
+                if seen % _LOOK_AFTER == 0:
+                    yield Reading(file=self._name(number), line=line.number)
+            self.accounts[number].lines = lines.count
+        self.spool.flush()
+
+    def settle(self) -> Contents:
+        """Who is in each part; what belongs to nobody there is a flaw, too."""
+        patients, too_large = [], list[str]()
+        for number in range(self.spool.parts):
+            newest, sizes = self._patients(number)
+            patients.append(len(newest))
+            too_large += [owner for owner in newest if sizes[owner] > TOO_LARGE]
+            if sizes.keys() - newest.keys():
+                for entry in self.spool.entries(number):
+                    if entry.owner not in newest:
+                        self._flaw(entry.file, entry.line, NO_SUCH_PATIENT, taken_back=True)
+        return Contents(patients=patients, too_large=too_large)
+
+    def _patients(self, number: int) -> tuple[dict[str, Entry], Counter[str]]:
+        """The newest line of each in that part, and how many bytes every owner has there."""
+        newest, sizes = dict[str, Entry](), Counter[str]()
+        for packed in self.spool.packed(number):
+            owner, kind = Entry.head(packed)
+            sizes[owner] += len(packed)
+            if kind == b"Patient":
+                entry = Entry.unpacked(packed)
+                known = newest.get(owner, entry)
+                newest[owner] = newer = max(known, entry, key=Entry.age)
+                if known is not entry:
+                    older = known if newer is entry else entry
+                    self._flaw(older.file, older.line, SAME_PATIENT, taken_back=True)
+        return newest, sizes
+
+    def said(self) -> dict[str, Any]:
+        """The accounts by file, for the run's row."""
+        return {self._name(number): msgspec.to_builtins(account) for number, account in enumerate(self.accounts)}
+
+    def _take(self, file: int, line: Line) -> None:
+        if line.flaw:
+            self._flaw(file, line.number, line.flaw)
+        elif raw := line.raw.strip():
+            try:
+                head = head_of(raw)
+            except UNREADABLE as error:
+                self._flaw(file, line.number, CUT_OFF if "truncated" in str(error) else NOT_FHIR)
+                return
+            self._keep(file, line.number, raw, head)
+
+    def _keep(self, file: int, line: int, raw: bytes, head: Owned) -> None:
+        if head.resource_type not in self.types:
+            if not head.resource_type:
+                self._flaw(file, line, NOT_FHIR)
+            return
+        owner, reason = _owner(head)
+        if not owner:
+            self._flaw(file, line, reason)
+            return
+        changed = (head.meta.last_updated if head.meta and head.resource_type == "Patient" else "") or ""
+        self.spool.put(Entry(owner, head.resource_type, file, line, changed, raw))
+        self.accounts[file].used += 1
+
+    def _flaw(self, file: int, line: int, reason: str, *, taken_back: bool = False) -> None:
+        account = self.accounts[file]
+        account.used -= taken_back
+        account.flaws[reason] = account.flaws.get(reason, 0) + 1
+        if account.flaws[reason] <= LISTED:
+            self.flaws.append(PopulationFlaw(run=self.run, file=self._name(file)[:200], line=line, reason=reason))
+
+    def _name(self, file: int) -> str:
+        return str(self.files[file].relative_to(self.folder))
+
+
+def files_in(folder: Path) -> list[Path]:
+    """NDJSON, gzipped or not, in the order in which they are read."""
+    found = sorted(file for file in folder.rglob("*") if file.name.endswith(ENDINGS) and file.is_file())
+    if not found:
+        raise BadInput("The folder holds no NDJSON (.ndjson, .ndjson.gz).")
+    return found
+
+
+def _size(file: Path) -> int:
+    """In bytes of text, about."""
+    return file.stat().st_size * (10 if file.suffix == ".gz" else 1)
+
+
+def _owner(head: Owned) -> tuple[str, str]:
+    """The patient's id, or "" and why there is none."""
+    if head.resource_type == "Patient":
+        return (head.id, "") if head.id and head.id.isprintable() else ("", NO_ID)
+    *kind, owner = relative(head.reference).split("/")
+    if kind and kind[-1] != "Patient":
+        return "", NOBODY
+    return (owner, "") if owner and owner.isprintable() else ("", NOBODY)

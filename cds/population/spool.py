@@ -1,0 +1,148 @@
+"""A run's records on disk, sorted by patient: any number of lines goes in, one patient after the other comes out.
+
+Lines are appended to one of many files by the checksum of their patient's id, so that each file fits into memory and
+holds all of its patients. That is all the sorting that is needed, and cheaper than a table
+(docs/decisions/013-sorted-by-python.md).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from cds.fhir.dates import parse
+from cds.fhir.files import Chart
+
+PART = 16_000_000  # bytes of a file of the spool, about
+HELD_BACK = 32_000_000  # bytes that wait for their files at most
+TOO_LARGE = 64_000_000  # bytes of one patient's lines
+_FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+class Entry(NamedTuple):
+    """One line: whose, what, where it stood; of a Patient, when it was last changed."""
+
+    owner: str
+    kind: str
+    file: int
+    line: int
+    changed: str
+    raw: bytes
+
+    def packed(self) -> bytes:
+        return b"\t".join((f"{self.owner}\t{self.kind}\t{self.file}\t{self.line}\t{self.changed}".encode(), self.raw))
+
+    @staticmethod
+    def head(packed: bytes) -> tuple[str, bytes]:
+        """Owner and kind alone: cheaper, where nothing else is wanted of most lines."""
+        owner, kind, _ = packed.split(b"\t", 2)
+        return owner.decode(), kind
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> Entry:
+        owner, kind, file, line, changed, raw = packed.rstrip(b"\n").split(b"\t", 5)
+        return cls(owner.decode(), kind.decode(), int(file), int(line), changed.decode(), raw)
+
+    def age(self) -> tuple[datetime, int, int]:
+        """Of several lines with one patient the newest counts, else the last (Bulk Data, "Output File")."""
+        when = parse(self.changed, UTC)
+        return (when.earliest if when else _FIRST), self.file, self.line
+
+
+class Contents(msgspec.Struct):
+    """What is in a spool that is whole: how many patients each part has, and who has more than can be held."""
+
+    patients: list[int]
+    too_large: list[str]
+
+
+class Spool:
+    """`parts`: over how many files the lines are spread."""
+
+    def __init__(self, folder: Path, *, parts: int = 1) -> None:
+        self.folder, self.parts = folder, parts
+        self._waiting: defaultdict[int, bytearray] = defaultdict(bytearray)
+        self._held = 0
+
+    @classmethod
+    def empty(cls, folder: Path, *, expected: int) -> Spool:
+        """For so many bytes. What an earlier try left is gone."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, parents=True)
+        return cls(folder, parts=1 + expected // PART)
+
+    @property
+    def _list(self) -> Path:
+        return self.folder / "contents.json"
+
+    def contents(self) -> Contents | None:
+        """None of a spool that is not whole."""
+        return msgspec.json.decode(self._list.read_bytes(), type=Contents) if self._list.exists() else None
+
+    # --- In ------------------------------------------------------------------------------------------------------
+    def put(self, entry: Entry) -> None:
+        packed = entry.packed()
+        part = self._waiting[crc32(entry.owner.encode()) % self.parts]
+        part += packed
+        part += b"\n"
+        self._held += len(packed)
+        if self._held > HELD_BACK:
+            self.flush()
+
+    def flush(self) -> None:
+        for number, waiting in self._waiting.items():
+            with self._part(number).open("ab") as stream:
+                stream.write(waiting)
+        self._waiting.clear()
+        self._held = 0
+
+    def close(self, contents: Contents) -> None:
+        """From now on it is whole."""
+        part = self._list.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(contents))
+        part.replace(self._list)
+
+    # --- Out -----------------------------------------------------------------------------------------------------
+    def packed(self, number: int) -> Iterator[bytes]:
+        """The lines of one part, in the order in which they were put."""
+        if self._part(number).exists():
+            with self._part(number).open("rb") as stream:
+                yield from stream
+
+    def entries(self, number: int) -> Iterator[Entry]:
+        return map(Entry.unpacked, self.packed(number))
+
+    def charts(self, contents: Contents, *, after: int) -> Iterator[Chart]:
+        """Everybody but the first `after`; each time in the same order."""
+        too_large = frozenset(contents.too_large)
+        for number, patients in enumerate(contents.patients):
+            if after < patients:
+                yield from _charts(self.entries(number), too_large)[after:]
+            after = max(0, after - patients)
+
+    def _part(self, number: int) -> Path:
+        return self.folder / f"{number}.lines"
+
+
+def _charts(entries: Iterator[Entry], too_large: frozenset[str]) -> list[Chart]:
+    """By id."""
+    patients: dict[str, Entry] = {}
+    others: defaultdict[str, defaultdict[str, list[bytes]]] = defaultdict(lambda: defaultdict(list))
+    for entry in entries:
+        if entry.kind == "Patient":
+            patients[entry.owner] = max(patients.get(entry.owner, entry), entry, key=Entry.age)
+        elif entry.owner not in too_large:
+            others[entry.owner][entry.kind].append(entry.raw)
+    return [_chart(patients[key], others[key], cut=key in too_large) for key in sorted(patients)]
+
+
+def _chart(patient: Entry, others: dict[str, list[bytes]], *, cut: bool) -> Chart:
+    names = {f"Patient/{patient.owner}"}
+    return Chart(id=patient.owner, names=names, resources={"Patient": [patient.raw], **others}, cut=cut)
