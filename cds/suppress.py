@@ -2,7 +2,7 @@
 
 Held back are a card that says what the same user was shown a short while ago, a rule that was snoozed with a reason, and
 what exceeds the user's budget of the day. Never held back: a critical card, and one without an answer (pending, failed).
-A warning is silent only for the user who snoozed it.
+A warning is silent only for the user who snoozed it. An answer that was retracted says nothing to anybody.
 """
 
 from __future__ import annotations
@@ -109,6 +109,8 @@ def _reason(
     viewer: Viewer,
 ) -> Suppression.Reason | None:
     """Why this card is not shown; None if it is."""
+    if assessment.retracted_at:
+        return Reason.RETRACTED
     if card.indicator == "critical":
         return None
     said = words_key(card, assessment.ehr)

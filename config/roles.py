@@ -24,6 +24,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "cds.resend_writeback",
         "scoring.acknowledge_drift",
     ),
+    "safety officer": ("cds.retract_writeback", "cds.resend_writeback", "cds.switch_off", "cds.review_feedback"),
     "auditor": (),
 }
 

@@ -25,6 +25,7 @@ from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
 from cds.service import DecisionService, Trend
 from cds.why import Why, in_words, why
 from cds.words import Frequency, day, measured, number, unit
+from cds.writeback.retract import REASONS, is_theirs
 from scoring.models import ModelVersion
 from smartapp.answers import Answer
 from smartapp.model_card import chapter, has_card
@@ -189,13 +190,37 @@ class Section:
     def superseded(self) -> WriteBack | None:
         """By a later answer, in the chart."""
         rows = self.assessment.write_backs.filter(aim=Aim.SUPERSEDE) if self.assessment else WriteBack.objects.none()
-        return rows.select_related("successor").first()
+        return rows.exclude(successor=None).select_related("successor").first()
 
     @property
     def saved(self) -> bool:
         """Is there nothing that another press would do?"""
         waits = any(one.status == WriteBack.Status.WAITING for one in self.earlier)
         return bool(self.kept) and all(one.written for one in self.kept) and not waits
+
+    @property
+    def retractable(self) -> bool:
+        """Something was saved, or is on its way."""
+        sent = [one for one in self.kept if one.status != WriteBack.Status.DECLINED or one.resources]
+        return bool(sent) and self.assessment is not None and self.assessment.retracted_at is None
+
+    @property
+    def may_retract(self) -> bool:
+        """Nobody else has confirmed it."""
+        return self.assessment is not None and is_theirs(self.assessment, self.session.grant.user)
+
+    @property
+    def retraction(self) -> WriteBack | None:
+        """How far it has come in the chart; None where nothing of it was there."""
+        return self.assessment.write_backs.filter(aim=Aim.RETRACT).first() if self.assessment else None
+
+    @property
+    def why_retract(self) -> dict[str, str]:
+        return REASONS
+
+    @property
+    def in_archive(self) -> bool:
+        return any(one.target == WriteBack.Target.ARCHIVE and one.written for one in self.kept)
 
     @property
     def records(self) -> list[Any]:

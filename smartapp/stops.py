@@ -153,10 +153,18 @@ class Reason(Enum):
         kept="Nothing was kept of it.",
         to_do="Go back and choose a reason.",
     )
+    NOT_RETRACTED = Words(
+        status=409,
+        title="Nothing was retracted",
+        happened="The button did not come from the page that Bedside showed you, no reason was chosen, or somebody else "
+        "saved this result.",
+        kept="The chart is as it was.",
+        to_do="Go back and choose a reason. What a colleague saved, they or a safety officer can retract.",
+    )
     NOT_SAVED = Words(
         status=409,
         title="Nothing was saved",
-        happened="This answer cannot be saved: saving is switched off, or there is no answer yet.",
+        happened="This answer cannot be saved: saving is switched off, it was retracted, or there is no answer yet.",
     )
     OTHER_PATIENT = Words(
         status=409,

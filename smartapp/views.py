@@ -17,7 +17,7 @@ from cds.errors import BadInput
 from cds.identity import PatientIdentity
 from cds.writeback import WriteBackOff, write_back
 from scoring.plots import THEMES, svg
-from smartapp import answers, glass, sessions
+from smartapp import answers, glass, retract, sessions
 from smartapp.banner import age, read_patient
 from smartapp.frames import in_frame_of
 from smartapp.models import SmartSession
@@ -136,11 +136,12 @@ def save(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) 
 
 
 def _section(answer: answers.Answer, session: SmartSession, patient: PatientIdentity) -> dict[str, object]:
-    """What the section's template needs: the section, and the two tokens of its form."""
+    """What the section's template needs: the section, and the tokens of its forms."""
     about = str(answer.assessment.id) if answer.assessment else ""
     return {
         "section": Section(answer, session),
         "token": sessions.form_token(session, about),
+        "retract_token": sessions.form_token(session, retract.FORM, about),
         "seen": sessions.form_token(session, about, patient.as_seen()),
         "base_url": settings.BASE_URL,
     }

@@ -10,7 +10,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 
 from cds.admin import pages
@@ -19,6 +19,8 @@ from cds.admin.happened import ReadOnly
 from cds.errors import BadInput
 from cds.models import KnownLimit, WriteBack
 from cds.writeback import ask
+from cds.writeback.alone import can
+from cds.writeback.retract import retract_for_safety
 
 
 class WhyForm(forms.Form):
@@ -38,7 +40,11 @@ class WriteBackAdmin(ReadOnly):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
-        return [path("again/", view(partial(again_page, self)), name="cds_writeback_again"), *super().get_urls()]
+        return [
+            path("again/", view(partial(again_page, self)), name="cds_writeback_again"),
+            path("<int:row_id>/retract/", view(partial(retract_page, self)), name="cds_writeback_retract"),
+            *super().get_urls(),
+        ]
 
     @admin.display(ordering="assessment__ehr__name")
     def ehr(self, row: WriteBack) -> str:
@@ -81,6 +87,30 @@ def again_page(model_admin: WriteBackAdmin, request: HttpRequest) -> HttpRespons
             return redirect("admin:cds_writeback_changelist")
     shown = {"form": form, "rows": rows}
     return pages.rendered(model_admin, request, "writeback/again", "Send again", **shown)
+
+
+class RetractForm(forms.Form):
+    why = forms.CharField(max_length=200, label="Why", widget=forms.Textarea(attrs={"rows": 2, "cols": 60}))
+    why.help_text = "The chart will say it to whoever reads the result. No patient's name."
+
+
+def retract_page(model_admin: WriteBackAdmin, request: HttpRequest, row_id: int) -> HttpResponse:
+    """What a retraction does, and why it should be."""
+    if not request.user.has_perm("cds.retract_writeback"):
+        raise PermissionDenied
+    row = get_object_or_404(WriteBack.objects.select_related("assessment__ehr"), pk=row_id, aim=WriteBack.Aim.WRITE)
+    form = RetractForm(request.POST or None)
+    if form.is_valid():
+        try:
+            retract_for_safety(row.assessment, by=pages.whoever(request), why=form.cleaned_data["why"])
+        except BadInput as error:
+            form.add_error("why", str(error))
+        else:
+            messages.success(request, "Retracted: it counts no more. This list shows how its chart is marked.")
+            return redirect(f"{reverse('admin:cds_writeback_changelist')}?assessment={row.assessment_id}")
+    rows = row.assessment.write_backs.select_related("assessment__ehr")
+    shown = {"form": form, "rows": rows, "about": row.assessment, "alone": can(row.assessment.ehr)}
+    return pages.rendered(model_admin, request, "writeback/retract", "Retract a result", **shown)
 
 
 @admin.register(KnownLimit)

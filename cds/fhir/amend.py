@@ -1,4 +1,4 @@
-"""What stands in a chart, marked: superseded, entered in error, or confirmed. Nothing else of it changes.
+"""What stands in a chart, marked: superseded or no longer so, entered in error, or confirmed. Nothing else of it changes.
 
 Statuses: R4 observation-status, which RiskAssessment and DiagnosticReport share; document-reference-status and
 composition-status for a document.
@@ -18,7 +18,7 @@ from cds.fhir.elements import Resource, coding, concept, instant, narrative, ref
 from cds.fhir.transparency import PARTICIPANT
 from cds.fhir.versions import Version
 
-_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"  # R4 provenance-activity-type
+_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 _DOCUMENT = "DocumentReference"
 # What has no note of its own says it where people read it first.
 _SAYS_IN = {_DOCUMENT: "description", "DiagnosticReport": "conclusion"}
@@ -29,22 +29,36 @@ class Mark(StrEnum):
     """What became of a result."""
 
     SUPERSEDED = "superseded"
+    RESTORED = "restored"
     WITHDRAWN = "withdrawn"
     CONFIRMED = "confirmed"
 
 
 # From which status to which; what is not named stays. A preliminary result that is superseded was never final, so it is
-# not "amended", and what was entered in error stays so.
+# not "amended", and what was entered in error stays so. What was amended once stays amended when it counts again.
 _RESULT: Mapping[Mark, Mapping[str, str]] = {
     Mark.SUPERSEDED: {"final": "amended"},
+    Mark.RESTORED: {},
     Mark.WITHDRAWN: dict.fromkeys(("preliminary", "final", "amended", "corrected"), "entered-in-error"),
     Mark.CONFIRMED: {"preliminary": "final"},
 }
 _DOCUMENTS: Mapping[Mark, Mapping[str, str]] = {
     Mark.SUPERSEDED: {"current": "superseded"},
+    Mark.RESTORED: {"superseded": "current"},
     Mark.WITHDRAWN: dict.fromkeys(("current", "superseded"), "entered-in-error"),
     Mark.CONFIRMED: {},
 }
+
+
+_IN_STATUS_ALONE = {Mark.WITHDRAWN, Mark.CONFIRMED}
+# R4 provenance-activity-type.
+_ACTIVITY = {
+    Mark.SUPERSEDED: Code(_OPERATION, "UPDATE"),
+    Mark.RESTORED: Code(_OPERATION, "REACTIVATE"),
+    Mark.WITHDRAWN: Code(_OPERATION, "NULLIFY"),
+    Mark.CONFIRMED: Code(_OPERATION, "UPDATE"),
+}
+_DISPLAY = {"UPDATE": "revise", "NULLIFY": "nullify", "REACTIVATE": "reactivate"}
 
 
 def has_identifier(resource: Mapping[str, Any], system: str, *, beginning: str = "") -> bool:
@@ -57,7 +71,7 @@ def has_identifier(resource: Mapping[str, Any], system: str, *, beginning: str =
 def marked(resource: Resource, mark: Mark, note: str, *, version: Version) -> Resource:
     """A copy that says so; equal to `resource` where there is nothing left to say. `note`: for people; "" for none."""
     statuses = _statuses(resource, mark)
-    if resource.get("status") == "entered-in-error" or (mark is not Mark.SUPERSEDED and not statuses):
+    if resource.get("status") == "entered-in-error" or (mark in _IN_STATUS_ALONE and not statuses):
         return resource
     found = resource | statuses
     return _noted(found, note, version) if note and note not in said(resource) else found
@@ -123,8 +137,8 @@ class Deed(NamedTuple):
 def revision(targets: Iterable[str], deed: Deed) -> Resource:
     """A revision (R4 provenance-entity-role) of what stood there; what confirms it is a verifier's, else an author's."""
     role, display = ("verifier", "Verifier") if deed.mark is Mark.CONFIRMED else ("author", "Author")
-    nullify = deed.mark is Mark.WITHDRAWN
-    activity = coding(Code(_OPERATION, "NULLIFY" if nullify else "UPDATE"), "nullify" if nullify else "revise")
+    operation = _ACTIVITY[deed.mark]
+    activity = coding(operation, _DISPLAY[operation.code])
     revised = [{"role": "revision", "what": one} for one in references(deed.changed)]
     sources = [{"role": "source", "what": one} for one in references(deed.because_of)]
     found = {

@@ -90,8 +90,24 @@ def _same(one: Resource, resource: Resource) -> bool:
     """Not every server heeds the parameters of a search."""
     if "identifier" in resource:
         return bool(_identifiers(resource) & _identifiers(one))
-    same_deed = _activity(one) == _activity(resource)
+    same_deed = _activity(one) == _activity(resource) and not _other_versions(resource, one)
     return same_deed and set(map(_relative, _references(resource))) <= set(map(_relative, _references(one)))
+
+
+def _other_versions(resource: Resource, one: Resource) -> bool:
+    """Is it about a version that the other one is not about? Some servers drop the versions; then nobody can tell."""
+    ours, theirs = _versions(resource), _versions(one)
+    return any(place in theirs and not known <= theirs[place] for place, known in ours.items())
+
+
+def _versions(resource: Resource) -> dict[str, set[str]]:
+    """By place, of the references that name a version."""
+    found: dict[str, set[str]] = {}
+    for reference in _references(resource):
+        _, _, version = reference.partition("/_history/")
+        if version:
+            found.setdefault(_relative(reference), set()).add(version)
+    return found
 
 
 def _activity(provenance: Resource) -> set[str]:

@@ -41,6 +41,8 @@ class Assessment(models.Model):
     queued_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
     collected_at = models.DateTimeField(null=True, help_text="Since when the statistics know it (cds.outcomes).")
+    retracted_at = models.DateTimeField(null=True, help_text="Since when it counts no more.")
+    retraction = models.CharField(max_length=200, blank=True, help_text="Why, in words for whoever reads the chart.")
 
     class Meta:
         constraints = [

@@ -123,6 +123,7 @@ class Suppression(models.Model):
         COOL_DOWN = "cool-down", "Shown to this user a short while ago"
         SNOOZE = "snooze", "Snoozed when a card was overridden"
         BUDGET = "budget", "The user's budget of the day was used up"
+        RETRACTED = "retracted", "The answer was retracted"
 
     assessment = models.ForeignKey(Assessment, on_delete=models.CASCADE, related_name="suppressions")
     reason = models.CharField(max_length=10, choices=Reason)

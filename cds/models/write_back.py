@@ -22,6 +22,7 @@ class WriteBack(models.Model):
     class Aim(models.TextChoices):
         WRITE = "write", "Write it"
         SUPERSEDE = "supersede", "Mark it as superseded by a later result"
+        RETRACT = "retract", "Mark it as entered in error"
 
     class Target(models.TextChoices):
         CHART = "chart", "FHIR, into the chart"
@@ -50,7 +51,7 @@ class WriteBack(models.Model):
         on_delete=models.SET_NULL,
         null=True,
         related_name="supersedes",
-        help_text="The later answer by which it is superseded.",
+        help_text="The later answer by which it is superseded; none: that one was retracted, and this one counts again.",
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     tries = models.PositiveIntegerField(default=0)
@@ -78,7 +79,10 @@ class WriteBack(models.Model):
         indexes = [
             models.Index(fields=["due_at"], name="unsent_write_backs", condition=models.Q(status="queued")),
         ]
-        permissions = [("resend_writeback", "Can send a write-back again")]
+        permissions = [
+            ("resend_writeback", "Can send a write-back again"),
+            ("retract_writeback", "Can retract what was written"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.aim} {self.target}: {self.status}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from cds.writeback.allowed import WriteBackOff
 from cds.writeback.kept import Kept, records
 from cds.writeback.outbox import due
+from cds.writeback.retract import NotYours, retract
 from cds.writeback.save import automatic, resume, write_back
 
-__all__ = ["Kept", "WriteBackOff", "automatic", "due", "records", "resume", "write_back"]
+__all__ = ["Kept", "NotYours", "WriteBackOff", "automatic", "due", "records", "resume", "retract", "write_back"]

@@ -19,6 +19,8 @@ class WriteBackOff(CdsError):
 def require_allowed(assessment: Assessment, *, confirmed: bool = True) -> None:
     """At each try: what was allowed when it was asked for may be switched off by now. `confirmed`: by a clinician."""
     ehr = assessment.ehr
+    if Assessment.objects.filter(pk=assessment.pk).exclude(retracted_at=None).exists():  # a moment ago, perhaps
+        raise WriteBackOff("it was retracted; nothing was written")
     row = EnabledService.objects.filter(ehr=ehr, service_id=assessment.service_id).first()
     if row is None or not row.shown:
         raise WriteBackOff("this service is not shown at this EHR; nothing was written")

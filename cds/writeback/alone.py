@@ -34,7 +34,11 @@ def own_hand(row: WriteBack) -> Hand:
     """The client that an administrator has set up, and the patient if they are still who was confirmed."""
     ehr, about = row.assessment.ehr, row.assessment
     if not can(ehr):
-        raise NeedsClinician("Bedside was interrupted while it sent this")
+        raise NeedsClinician(
+            "Bedside was interrupted while it sent this"
+            if row.aim == WriteBack.Aim.WRITE
+            else "only a clinician's session may change this chart"
+        )
     access = access_to(ehr, needed=_NEEDED, wanted=_WANTED)
     client = access.client()
     if row.aim != WriteBack.Aim.WRITE:  # what stands there says itself whose it is

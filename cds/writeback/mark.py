@@ -6,19 +6,20 @@ Each step is remembered, and each is looked at before it is done: so it goes on 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from cds.errors import BadInput, FhirError, FhirInvalid, FhirRefused
+from cds.errors import BadInput, CdsError, FhirError, FhirInvalid, FhirRefused
 from cds.fhir import stepwise
 from cds.fhir.amend import Deed, Mark, has_identifier, marked, revision, said
 from cds.fhir.client import FhirServer
-from cds.fhir.transparency import MODEL_CARD
+from cds.fhir.transparency import MODEL_CARD, is_person
 from cds.fhir.write import ASSESSMENT, require_valid
 from cds.models import WriteBack
 from cds.words import moment
 from cds.writeback import outbox
 from cds.writeback.hand import Lend
 from cds.writeback.plan import Declined, in_words
-from cds.writeback.standing import places, written
+from cds.writeback.standing import being_written, of, places, places_even_lost, written
 from cds.writeback.taking import REFUSALS, Taking
 
 Aim = WriteBack.Aim
@@ -28,14 +29,23 @@ _QUICKER = {409, 412}  # R4 says 412 to an If-Match that does not hold, STU3 409
 _PROVENANCE = "Provenance"
 
 
+class StillWritten(CdsError):
+    """What is to be retracted is being written at this moment."""
+
+    retry = True
+
+
 def mark_in_chart(row: WriteBack, lend: Lend) -> None:
     """Raises Declined where the EHR takes no change of something: that stands there unmarked, which is said."""
-    stands = written(row.assessment)
+    retracts = row.aim == Aim.RETRACT
+    if retracts and being_written(row.assessment):
+        raise StillWritten("it is just being written, and is marked as soon as that has come to an end")
+    stands = of(row.assessment) if retracts else written(row.assessment)
     if stands is None:
         return
     hand = lend()
     writer = _Writer(row, stands, hand.client, Taking(row.assessment.ehr, hand))
-    for place in places(stands, hand.client):
+    for place in (places_even_lost if retracts else places)(stands, hand.client):
         if place not in row.steps:
             writer.step(place)
     writer.tell()
@@ -89,8 +99,8 @@ class _Writer:
             return ""  # everybody's, not this answer's
         if not has_identifier(found, ASSESSMENT, beginning=str(self.row.assessment_id)):
             raise BadInput("what stands in its place in the chart is not from Bedside; nothing was changed")
-        note = note_of(self.row, self.stands, self.client)
-        wanted = marked(found, MARKS[Aim(self.row.aim)], note, version=self.client.version)
+        note = note_of(self.row, self.client)
+        wanted = marked(found, mark_of(self.row), note, version=self.client.version)
         if wanted != found:
             self.client.update(place, wanted, if_match=version)
             known = found.get("meta", {}).get("versionId", "")
@@ -118,21 +128,37 @@ class _Writer:
         outbox.remember(self.row, steps=steps, resources=[*self.row.resources, made])
 
 
-MARKS = {Aim.SUPERSEDE: Mark.SUPERSEDED}
+def mark_of(row: WriteBack) -> Mark:
+    if row.aim == Aim.RETRACT:
+        return Mark.WITHDRAWN
+    return Mark.SUPERSEDED if row.successor else Mark.RESTORED
 
 
-def note_of(row: WriteBack, stands: WriteBack, client: FhirServer) -> str:
+def note_of(row: WriteBack, client: FhirServer) -> str:
     """For people who read the chart; the same at each try."""
+    about = row.assessment
+    match mark_of(row):
+        case Mark.WITHDRAWN:
+            return f"Entered in error: {about.retraction} (retracted on {_moment(row, about.retracted_at)})."
+        case Mark.RESTORED:
+            return "The newer result was retracted: this one counts again."
     later = _successor(row, client)
-    at = row.successor.created_at.astimezone(row.assessment.ehr.zone) if row.successor else row.requested_at
-    return f"Superseded by a newer result of {moment(at)}{f' ({later[0]})' if later else ''}."
+    at = row.successor.created_at if row.successor else None
+    return f"Superseded by a newer result of {_moment(row, at)}{f' ({later[0]})' if later else ''}."
+
+
+def _moment(row: WriteBack, at: datetime | None) -> str:
+    return moment((at or row.requested_at).astimezone(row.assessment.ehr.zone))
 
 
 def deed_of(row: WriteBack, stands: WriteBack, changed: tuple[str, ...], client: FhirServer) -> Deed:
-    """The algorithm supersedes."""
-    device = next((made for made in stands.resources if made.startswith("Device/")), "")
-    later = tuple(_successor(row, client))
-    return Deed(mark=MARKS[Aim(row.aim)], at=row.requested_at, who=device, changed=changed, because_of=later)
+    """The algorithm supersedes, people retract."""
+    mark, at = mark_of(row), row.requested_at
+    who = next((made for made in stands.resources if made.startswith("Device/")), "")
+    if mark is Mark.WITHDRAWN:
+        user = bytes(row.requested_by or b"").decode().removeprefix(client.base_uri)
+        who, at = user if is_person(user) else "", row.assessment.retracted_at or at
+    return Deed(mark=mark, at=at, who=who, changed=changed, because_of=tuple(_successor(row, client)))
 
 
 def _successor(row: WriteBack, client: FhirServer) -> list[str]:

@@ -56,6 +56,20 @@ def press(row: WriteBack, *, confirmed_by: str, seen_key: str) -> bool:
     return _hold(unwritten, row, **asked, status=Status.QUEUED, delays=0)
 
 
+def reopen(row: WriteBack, **fields: object) -> None:
+    """It is wanted otherwise now: all over again. Who holds it changes nothing any more, and what they did is looked for."""
+    afresh: dict[str, object] = {
+        "steps": {},
+        "resources": [],
+        "sent_at": None,
+        "lacking": "",
+        "failure": "",
+        "delays": 0,
+    }
+    now = {"status": Status.QUEUED, "due_at": timezone.now(), "requested_at": timezone.now(), "held_until": None}
+    WriteBack.objects.filter(pk=row.pk).update(tries=F("tries") + 1, **afresh, **now, **fields)
+
+
 def take(row: WriteBack) -> bool:
     """Whether a row that waits is ours to send now."""
     return _hold(_free(row).filter(status=Status.QUEUED), row)

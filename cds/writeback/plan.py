@@ -52,6 +52,11 @@ def plan(kept: Kept, taking: Taking, *, fhir_user: str, confirmed_at: datetime) 
     return Plan(min(map(_form, taken), key=list(Form).index), bundle, lacking)
 
 
+def names(kept: Kept) -> dict[str, Form]:
+    """By its identifier, each resource in which an answer may stand in a chart."""
+    return {record.identifier: _form(record) for records in _ways(kept) for record in records}
+
+
 def _ways(kept: Kept) -> Iterator[list[Charted]]:
     """Fullest first: what the service keeps; a document for people; the conclusion alone."""
     yield kept.chart

@@ -9,12 +9,12 @@ from django.db.models import QuerySet
 from cds.fhir.client import FhirServer
 from cds.identity import PatientIdentity
 from cds.models import Assessment, EnabledService, WriteBack
-from cds.writeback import outbox, supersede
+from cds.writeback import outbox
 from cds.writeback.allowed import require_allowed, require_same, seen_key
 from cds.writeback.alone import own_hand
 from cds.writeback.hand import Hand, May, as_the_server_says
 from cds.writeback.kept import records
-from cds.writeback.work import carry_out
+from cds.writeback.work import carry_out, mark_what_waits
 
 
 def write_back(
@@ -37,9 +37,7 @@ def write_back(
     for row in rows:
         if outbox.press(row, **asked):
             carry_out(row, lambda: hand)
-    for earlier in supersede.waiting(assessment):
-        if outbox.press(earlier, **asked):
-            carry_out(earlier, lambda: hand)
+    mark_what_waits(assessment, asked=asked, lend=lambda: hand)
     return rows
 
 
@@ -61,7 +59,9 @@ def automatic(assessments: QuerySet[Assessment]) -> int:
     entered = 0
     for here in wanted:
         answered = assessments.filter(ehr=here.ehr, service_id=here.service_id, status=Assessment.Status.DONE)
-        for assessment in answered.filter(write_backs=None, snapshot__isnull=False).select_related("ehr"):
+        for assessment in answered.filter(write_backs=None, retracted_at=None, snapshot__isnull=False).select_related(
+            "ehr"
+        ):
             if not assessment.context.patient.restricted:
                 targets = records(assessment).targets
                 entered += len([outbox.entered(assessment, target, confirmed_by="", seen_key="") for target in targets])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
+from cds.errors import BadInput, FhirInvalid, FhirRefused, Gone
 from cds.fhir import stepwise
 from cds.fhir.client import FhirServer
 from cds.fhir.write import ASSESSMENT
 from cds.models import Assessment, WriteBack
+from cds.writeback.kept import records
+from cds.writeback.plan import names
 
 Aim, Form, Target = WriteBack.Aim, WriteBack.Form, WriteBack.Target
 _KINDS: dict[str, set[str]] = {
@@ -25,13 +29,43 @@ def written(assessment: Assessment) -> WriteBack | None:
     return _in_charts().filter(assessment=assessment).first()
 
 
+def of(assessment: Assessment) -> WriteBack | None:
+    """The chart's row, whatever came of it."""
+    return WriteBack.objects.filter(assessment=assessment, target=Target.CHART, aim=Aim.WRITE).first()
+
+
+def may_stand(assessment: Assessment) -> bool:
+    """Has anything of it been sent to the chart, or is it being sent? What was declined as a whole was not written."""
+    tried = WriteBack.objects.filter(assessment=assessment, target=Target.CHART, aim=Aim.WRITE, tries__gt=0)
+    return any(row.resources or row.status != WriteBack.Status.DECLINED for row in tried)
+
+
+def being_written(assessment: Assessment) -> bool:
+    """Somebody works on it at this moment."""
+    return WriteBack.objects.filter(
+        assessment=assessment, target=Target.CHART, aim=Aim.WRITE, held_until__gt=timezone.now()
+    ).exists()
+
+
 def of_the_same(assessment: Assessment) -> QuerySet[WriteBack]:
-    """The charts' rows of this service's answers about this patient."""
+    """The charts' rows of this service's answers about this patient that count."""
     return _in_charts().filter(
         assessment__ehr=assessment.ehr,
         assessment__service_id=assessment.service_id,
         assessment__patient_key=assessment.patient_key,
+        assessment__retracted_at=None,
     )
+
+
+def unmarked(assessment: Assessment) -> QuerySet[WriteBack]:
+    """What is still to be marked of this service's answers about this patient."""
+    return WriteBack.objects.filter(
+        aim__in=[Aim.SUPERSEDE, Aim.RETRACT],
+        status__in=[WriteBack.Status.QUEUED, WriteBack.Status.WAITING],
+        assessment__ehr=assessment.ehr,
+        assessment__service_id=assessment.service_id,
+        assessment__patient_key=assessment.patient_key,
+    ).select_related("assessment__ehr", "successor")
 
 
 def places(row: WriteBack, client: FhirServer) -> list[str]:
@@ -45,13 +79,33 @@ def places(row: WriteBack, client: FhirServer) -> list[str]:
     return [place for place in found if place]
 
 
+def places_even_lost(row: WriteBack, client: FhirServer) -> list[str]:
+    """The same, and what a try has written whose answer never came."""
+    known = places(row, client)
+    return known if row.written else list(dict.fromkeys([*known, *_lost(row, client)]))
+
+
+def _lost(row: WriteBack, client: FhirServer) -> list[str]:
+    try:
+        wanted = names(records(row.assessment))
+    except Gone:  # after the retention time of its facts nobody tries any more
+        return []
+    try:
+        found = [_named(form, ASSESSMENT, identifier, client) for identifier, form in wanted.items()]
+    except (FhirRefused, FhirInvalid) as error:
+        raise BadInput("an earlier try may have written it, and Bedside may not look: look in the chart") from error
+    return [place for place in found if place]
+
+
 def _looked_up(search: str, client: FhirServer) -> str:
     """Where an answer to a transaction did not name what was there already."""
     kind, _, query = search.partition("?")
     system, _, value = unquote(query).removeprefix("identifier=").partition("|")
-    if system != ASSESSMENT:
-        return ""  # the model card
-    entry = {"request": {"url": kind, "ifNoneExist": query}}
+    return _named(kind, system, value, client) if system == ASSESSMENT else ""  # else it is the model card
+
+
+def _named(kind: str, system: str, value: str, client: FhirServer) -> str:
+    entry = {"request": {"url": kind, "ifNoneExist": f"identifier={quote(f'{system}|{value}', safe='')}"}}
     return stepwise.find(entry, {"identifier": [{"system": system, "value": value}]}, client=client) or ""
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from cds import audit
 from cds.errors import CdsError, FhirError
-from cds.models import WriteBack
+from cds.models import Assessment, WriteBack
 from cds.writeback import outbox, words
 from cds.writeback.allowed import WriteBackOff, require_allowed
 from cds.writeback.alone import NeedsClinician, can
@@ -19,6 +19,7 @@ from cds.writeback.chart import into_chart
 from cds.writeback.hand import Lend
 from cds.writeback.mark import mark_in_chart
 from cds.writeback.plan import Declined
+from cds.writeback.standing import unmarked
 from cds.writeback.supersede import enter_earlier
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,8 @@ def carry_out(row: WriteBack, lend: Lend) -> None:
     """Work on a row that is ours. Does not raise: what went wrong stands in the row and, in detail, in the log."""
     _note(row, step="begun")
     try:
-        require_allowed(row.assessment, confirmed=bool(row.requested_by))
+        if row.aim != Aim.RETRACT:  # which takes back what should not be there, whatever is allowed by now
+            require_allowed(row.assessment, confirmed=bool(row.requested_by))
         _WAYS[row.aim, row.target](row, lend)
         with transaction.atomic():
             outbox.finish(row, status=Status.SENT, sent_at=timezone.now())
@@ -51,10 +53,18 @@ def carry_out(row: WriteBack, lend: Lend) -> None:
     _note(row, step=row.status)
 
 
+def mark_what_waits(assessment: Assessment, *, asked: outbox.Asked, lend: Lend) -> None:
+    """A clinician's session is at hand: what is still to be marked of this service's answers about this patient."""
+    for row in unmarked(assessment):
+        if outbox.press(row, **asked):
+            carry_out(row, lend)
+
+
 _WAYS: dict[tuple[str, str], Callable[[WriteBack, Lend], None]] = {
     (Aim.WRITE, Target.CHART): into_chart,
     (Aim.WRITE, Target.ARCHIVE): into_archive,
     (Aim.SUPERSEDE, Target.CHART): mark_in_chart,
+    (Aim.RETRACT, Target.CHART): mark_in_chart,
 }
 
 

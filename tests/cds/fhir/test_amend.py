@@ -26,6 +26,7 @@ ERROR = "entered-in-error"
 # status, and docStatus for a document.
 AFTER = {
     Mark.SUPERSEDED: ("amended", ("superseded", "amended")),
+    Mark.RESTORED: ("final", ("current", "final")),
     Mark.WITHDRAWN: (ERROR, (ERROR, ERROR)),
     Mark.CONFIRMED: ("final", ("current", "final")),
 }

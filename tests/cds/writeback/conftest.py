@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.cache import caches
+from django.db.models import F
 from pytest_django import Settings
 
 from cds import assess, registry
@@ -93,3 +95,20 @@ def ada(transactional_db: None, settings: Settings) -> Iterator[Ada]:
         ehr = Ehr.objects.create(name="Elsewhere", fhir_base=server.url, private_network=True)
         EnabledService.objects.create(ehr=ehr, service_id=SERVICE.id, stage=EnabledService.Stage.LIVE)
         yield Ada(ehr, server)
+
+
+@pytest.fixture
+def earlier(ada: Ada) -> Assessment:
+    """Saved a month ago."""
+    assessment = ada.assessed()
+    assert ada.press(assessment).status == WriteBack.Status.SENT
+    Assessment.objects.update(created_at=F("created_at") - timedelta(days=30))
+    return assessment
+
+
+@pytest.fixture
+def newer(ada: Ada, earlier: Assessment) -> Assessment:
+    ada.measured(glucose=7.4)
+    assessment = ada.assessed()
+    assert assessment != earlier
+    return assessment

@@ -18,23 +18,6 @@ Aim, Status = WriteBack.Aim, WriteBack.Status
 RESULT = "(RiskAssessment|Observation)/.*"
 
 
-@pytest.fixture
-def earlier(ada: Ada) -> Assessment:
-    """Saved a month ago."""
-    assessment = ada.assessed()
-    assert ada.press(assessment).status == Status.SENT
-    Assessment.objects.update(created_at=F("created_at") - timedelta(days=30))
-    return assessment
-
-
-@pytest.fixture
-def newer(ada: Ada, earlier: Assessment) -> Assessment:
-    ada.measured(glucose=7.4)
-    assessment = ada.assessed()
-    assert assessment != earlier
-    return assessment
-
-
 def marking(earlier: Assessment) -> WriteBack:
     return earlier.write_backs.get(aim=Aim.SUPERSEDE)
 

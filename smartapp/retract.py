@@ -1,0 +1,41 @@
+"""Retract: a clinician takes back what they saved, with a reason that the chart will say."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from cds.connect import bearer_client
+from cds.errors import BadInput
+from cds.writeback import NotYours, retract
+from smartapp import answers, sessions
+from smartapp.frames import in_frame_of
+from smartapp.models import SmartSession
+from smartapp.stops import Reason, Stopped, stops_plainly
+
+FORM = "retract"
+
+
+@csrf_exempt  # the form carries a token of the session instead: `sessions.form_token` says why
+@require_POST
+@stops_plainly
+def take_back(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) -> HttpResponse:
+    """Again, it goes on with what did not reach the chart."""
+    session = sessions.required(request, session_id)
+    token = request.POST.get("token", "")
+    sessions.require_form_token(token, session, FORM, str(assessment_id), otherwise=Reason.NOT_RETRACTED)
+    assessment, grant = answers.required(session, assessment_id), session.grant
+    client, why = bearer_client(session.ehr, grant.token), request.POST.get("reason", "")
+    try:
+        retract(assessment, client=client, by=grant.user, why=why, may=grant.may)
+    except (BadInput, NotYours) as error:
+        raise Stopped(Reason.NOT_RETRACTED, ehr=session.ehr) from error
+    SmartSession.objects.filter(pk=session.pk).update(shown=assessment)
+    page = reverse("page", kwargs={"session_id": session.id})
+    response = HttpResponseRedirect(f"{page}#save-{assessment.service_id}")
+    response.status_code = 303
+    return in_frame_of(session.ehr, response)
