@@ -9,6 +9,7 @@ from operator import attrgetter
 from msgspec import Struct
 
 from cds.codes import Code
+from cds.dates import months_before
 
 
 class When(Struct, frozen=True, kw_only=True, gc=False):
@@ -26,6 +27,14 @@ class When(Struct, frozen=True, kw_only=True, gc=False):
     def words(self) -> str:
         """As exact as it was recorded: "2025", "Mar 2025" or "1 Mar 2025"."""
         return self.latest.strftime({4: "%Y", 7: "%b %Y"}.get(len(self.text), "%-d %b %Y"))
+
+    def within(self, months: int, today: date) -> bool:
+        """Surely on or after the day `months` ago."""
+        return self.earliest.date() >= months_before(today, months)
+
+    def younger(self, months: int, today: date) -> bool:
+        """Not yet `months` old: on the very day something is due again."""
+        return self.earliest.date() > months_before(today, months)
 
     def apart(self, other: When) -> bool:
         """Surely on another day."""

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from cds.codes import Code
+from cds.codes import LABORATORY_PROCEDURE, Code
 from cds.facts import Observed, Quantity, When
 
 Indicator = Literal["info", "warning", "critical"]
@@ -65,11 +65,12 @@ class Missing(Struct, frozen=True, kw_only=True):
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """What the clinician could do next: order this test."""
+    """What the clinician could do next: order this test. `category` None: it is no laboratory's work."""
 
     label: str
     order: Code
     display: str
+    category: Code | None = LABORATORY_PROCEDURE
 
 
 class Finding(Struct, frozen=True, kw_only=True, tag=True):

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from cds.codes import Code
+from cds.codes import LABORATORY_PROCEDURE, Code
 from cds.facts import Quantity
 from cds.finding import Estimate, Factor
 
@@ -24,12 +24,13 @@ class Algorithm(Struct, frozen=True, kw_only=True):
 
 
 class OrderRecord(Struct, frozen=True, kw_only=True):
-    """A draft order of one test."""
+    """A draft order of one test; `category` as FHIR's servicerequest-category has it, None where none of it fits."""
 
     code: Code
     display: str
     patient_id: str
     reason: str
+    category: Code | None = LABORATORY_PROCEDURE
 
 
 class ObservationRecord(Struct, frozen=True, kw_only=True):

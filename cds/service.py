@@ -79,8 +79,16 @@ class DecisionService:
         return ()
 
     def alerts_at(self, outcome: Outcome, threshold: float) -> bool:
-        """Would this answer raise a card at another threshold (a fraction)? As it stands: the threshold decides nothing."""
-        return not isinstance(outcome, NotApplicable) and outcome.alert
+        """Would this answer raise a card at another threshold (a fraction)?
+
+        The threshold decides nothing but between the rules "model-high" and "model-low", where a service has them. Below
+        the threshold nobody looked whether the test is ordered already.
+        """
+        if isinstance(outcome, NotApplicable):
+            return False
+        if outcome.estimate is None or outcome.rule not in {"model-high", "model-low"}:
+            return outcome.alert
+        return outcome.estimate.probability >= threshold and (outcome.alert or outcome.rule == "model-low")
 
     def cards(self, outcome: Outcome, context: PatientContext) -> list[Card]:
         """The cards worth showing; [] means: looked, nothing to say."""

@@ -12,8 +12,22 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from cds.codes import ATC, RXNORM, Code
+from cds.codes import ATC, RXNORM, SNOMED, Code
 from cds.facts import Coded, Drug
+
+
+def snomed(*lists: str) -> frozenset[Code]:
+    """Codes written one after the other, with a space between."""
+    return frozenset(Code(SNOMED, code) for codes in lists for code in codes.split())
+
+
+def begin(system: str, *prefixes: str) -> tuple[tuple[str, str], ...]:
+    """Codes of `system` that begin so, written without the dot."""
+    return tuple((system, prefix) for prefix in prefixes)
+
+
+def words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 class ValueSet(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import import_module
 
-from cds.codes import OBSERVATION_CATEGORY, OURS, SNOMED, UCUM, Code
+from cds.codes import OBSERVATION_CATEGORY, OURS, UCUM, Code
 from cds.errors import FhirInvalid
 from cds.fhir.elements import Resource, attachment, concept, instant, narrative, references, without_empty
 from cds.fhir.transparency import AI_ASSERTED, IDENTIFIERS, titled
@@ -22,7 +22,6 @@ from cds.records import (
 )
 
 ASSESSMENT = f"{IDENTIFIERS}/assessment"
-LABORATORY = Code(SNOMED, "108252007")  # R4 ServiceRequest.category, example value set
 OTHER_REPORT = Code("http://terminology.hl7.org/CodeSystem/v2-0074", "OTH")  # R4 DiagnosticReport.category
 RISK_PROBABILITY = "http://terminology.hl7.org/CodeSystem/risk-probability"
 
@@ -41,7 +40,7 @@ def order_as_fhir(order: OrderRecord, version: Version = Version.R4) -> Resource
         "resourceType": "ServiceRequest",
         "status": "draft",
         "intent": "proposal",
-        "category": [concept(LABORATORY, "Laboratory procedure")],
+        **({"category": [concept(order.category, "Laboratory procedure")]} if order.category else {}),
         "code": concept(order.code, order.display),
         "subject": {"reference": f"Patient/{order.patient_id}"},
         "reasonCode": [{"text": order.reason}],

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from scoring.cohorts import Cohort, Texts
 from scoring.cohorts.checks import refuse_missing
 from scoring.errors import CohortUnusable
 
@@ -35,6 +39,12 @@ COLUMNS = {
     "weight_fasting_subsample": "subsample_weight",
 }
 CELL_AGES = (17, 29, 39, 49, 59, 69, 200)
+PEER_AGES = (18, 40, 50, 60, 70)  # lower ends; narrower bands would rest on a handful of cases
+REPORT_AGES = {18: "18-39", 40: "40-59", 60: "60-74", 75: "75+"}
+OLDEST_AGE = 80  # the survey prints every age above as 80 (85 before 2007)
+OLDEST_PERSON = 120  # closes the last band
+FEWEST_PEERS = 200
+SEXES = (("male", 1.0), ("female", 0.0))
 
 
 def find(data: str | Path) -> Path:
@@ -50,8 +60,8 @@ def digest(data: str | Path) -> str:
     return hashlib.sha256(find(data).read_bytes()).hexdigest()
 
 
-def read(data: str | Path) -> pd.DataFrame:
-    """All adults, with `sex` as a number and `weight`, see `post_stratify`."""
+def read(data: str | Path, *, also: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """All adults, with `sex` as a number. `also`: further columns of the survey, with the names that they get."""
     import pandas as pd
 
     file = find(data)
@@ -59,9 +69,10 @@ def read(data: str | Path) -> pd.DataFrame:
         table = pd.read_parquet(file)
     except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
         raise CohortUnusable(f"{file.name} is not a parquet file that can be read") from error
-    refuse_missing(table.columns, needed=COLUMNS, where=file.name)
-    table = table[list(COLUMNS)].rename(columns=COLUMNS)
-    table["sex"] = table.gender.map({"male": 1.0, "female": 0.0})
+    columns = {**COLUMNS, **(also or {})}
+    refuse_missing(table.columns, needed=columns, where=file.name)
+    table = table[list(columns)].rename(columns=columns)
+    table["sex"] = table.gender.map(dict(SEXES))
     table["subsample_weight"] = table.subsample_weight.fillna(0.0)
     return table
 
@@ -78,3 +89,49 @@ def post_stratify(table: pd.DataFrame) -> pd.DataFrame:
     cell = [table.cycle, table.gender, pd.cut(table.age, CELL_AGES, labels=False), table.ethnicity]
     weights = table.subsample_weight.groupby(cell).transform("mean")
     return table.assign(weight=weights / weights.groupby(table.cycle).transform("mean"))
+
+
+def as_cohort(
+    table: pd.DataFrame,
+    label: pd.Series[bool],
+    *,
+    features: Sequence[str],
+    row: Callable[[Mapping[str, float | None]], Sequence[float]],
+    sha256: str,
+    groups: Mapping[str, Texts] | None = None,
+) -> Cohort:
+    """People with their `weight` as a cohort; `row` is the one of the bedside. `groups`: more of them to report by."""
+    records = table[list(features)].astype(object).where(table[list(features)].notna(), None).to_dict("records")
+    bands = np.array(list(REPORT_AGES))
+    return Cohort(
+        source=SOURCE,
+        sha256=sha256,
+        features=tuple(features),
+        person=table.person.to_numpy().astype(np.str_),
+        rows=np.array([row(record) for record in records], dtype=np.float64),
+        label=label.to_numpy(dtype=np.bool_),
+        period=table.cycle.to_numpy(dtype=np.str_),
+        weight=table.weight.to_numpy(dtype=np.float64),
+        subsample_weight=table.subsample_weight.to_numpy(dtype=np.float64),
+        groups={
+            "ethnicity": table.ethnicity.to_numpy(dtype=np.str_),
+            "sex": table.gender.to_numpy(dtype=np.str_),
+            "age": np.array([REPORT_AGES[int(bands[bands <= age].max())] for age in table.age], dtype=np.str_),
+            **(groups or {}),
+        },
+    )
+
+
+def peers(cohort: Cohort) -> dict[str, Any]:
+    """How common the label is among people of one sex and age, weighted to the nation."""
+    age, sex = (cohort.rows[:, cohort.features.index(key)] for key in ("age", "sex"))
+    ends = [*PEER_AGES[1:], OLDEST_AGE + 1]
+    bands = [(low, end, name, code) for low, end in zip(PEER_AGES, ends, strict=True) for name, code in SEXES]
+    rows = []
+    for low, end, name, code in bands:
+        part = cohort.where((age >= low) & (age < end) & (sex == code))
+        if len(part) >= FEWEST_PEERS:
+            probability = float(np.average(part.label, weights=part.weight))
+            high = end - 1 if end <= OLDEST_AGE else OLDEST_PERSON
+            rows.append({"sex": name, "age_low": low, "age_high": high, "probability": probability, "n": len(part)})
+    return {"peers": rows}

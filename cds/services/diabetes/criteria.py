@@ -38,7 +38,7 @@ def _diabetic(context: PatientContext) -> Finding | None:
 def very_high_glucose(context: PatientContext) -> tuple[Observed, ...]:
     """Newest first; plasma or serum, in any fasting state."""
     facts = outpatient(context, "glucose", "fasting_glucose")
-    recent = tuple(fact for fact in facts if rules.within(fact, context.now, rules.RANDOM_GLUCOSE_MONTHS))
+    recent = tuple(fact for fact in facts if fact.when.within(rules.RANDOM_GLUCOSE_MONTHS, context.today))
     return _reaching(recent, rules.RANDOM_GLUCOSE)
 
 
@@ -48,7 +48,7 @@ def _unreliable(context: PatientContext) -> Finding | None:
     if not results or trusted_hba1c(context) or not hba1c_unreliable(context, context.today):
         return None
     facts = outpatient(context, "fasting_glucose")
-    answered = any(rules.younger(fact, context.now, rules.SILENT_MONTHS) for fact in facts)
+    answered = any(fact.when.younger(rules.SILENT_MONTHS, context.today) for fact in facts)
     return Finding(rule="hba1c-unreliable", alert=not answered, evidence=results[:1])
 
 
@@ -59,13 +59,13 @@ def _by_newest_hba1c(context: PatientContext) -> Finding | None:
     newest = results[0]
     if rules.reaches(newest, rules.PREDIABETES_HBA1C):
         return _prediabetes(context, newest)
-    if rules.younger(newest, context.now, rules.SILENT_MONTHS):
+    if newest.when.younger(rules.SILENT_MONTHS, context.today):
         return Finding(rule="recently-normal", alert=False, evidence=(newest,))
     return None
 
 
 def _prediabetes(context: PatientContext, newest: Observed) -> Finding:
-    if not rules.younger(newest, context.now, rules.RETEST_PREDIABETES_MONTHS):
+    if not newest.when.younger(rules.RETEST_PREDIABETES_MONTHS, context.today):
         return Finding(rule="prediabetes-retest", alert=True, evidence=(newest,))
     known = value_sets.PREDIABETES.first(context.diagnoses) is not None
     return Finding(rule="prediabetes", alert=not known, evidence=(newest,))

@@ -6,9 +6,9 @@ USPSTF: Prediabetes and Type 2 Diabetes: Screening, 2021 (JAMA 326:736). "Ours":
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from cds.dates import months_before
+from cds import left_out
 from cds.facts import Observed, Quantity
 from cds.service import Rule
 
@@ -22,14 +22,8 @@ PREDIABETES_HBA1C = {"%": 5.7, "mmol/mol": 39}
 DIABETES_FASTING_GLUCOSE = {"mg/dL": 126, "mmol/L": 7.0}
 RANDOM_GLUCOSE = {"mg/dL": 200, "mmol/L": 11.1}
 
-ADULT_YEARS, OLDEST_CREDIBLE_YEARS = 18, 120
-AFTER_PREGNANCY_DAYS = 84  # 12 weeks
-PREGNANCY_DAYS = 294  # 42 weeks: an unfinished pregnancy entry ends by then
 RED_CELL_DAYS = 120  # the life span of a red cell
 DRUG_LOOK_BACK_MONTHS = 12
-HOSPICE_LOOK_BACK_MONTHS = 12
-ORDER_LOOK_BACK_MONTHS = 12  # an order that nobody followed for longer than this is forgotten
-FORGOTTEN_STAY_MONTHS = 12  # an encounter that is still open after this long was never closed
 STEROID_DAYS = 30  # after a prescription that names no end
 RANDOM_GLUCOSE_MONTHS = 12
 RETEST_PREDIABETES_MONTHS = 12
@@ -70,21 +64,16 @@ RULES = (
         text="A glucose-lowering drug is active or was prescribed within 12 months: not asked; the page names the drug.",
         source=OURS,
     ),
-    Rule(key="child", text="Under 18 years: not asked. The model knows adults only.", source=OURS),
-    Rule(
-        key="age-unknown",
-        text="No credible birth date on the record (none, or more than 120 years ago): not asked, since the model knows "
-        "adults only.",
-        source=OURS,
-    ),
-    Rule(key="deceased", text="Deceased: not asked.", source=OURS),
+    left_out.CHILD,
+    left_out.AGE_UNKNOWN,
+    left_out.DECEASED,
     Rule(
         key="pregnant",
         text="Pregnant, or up to 12 weeks after: not asked; pregnancy has its own tests and cut-offs. A pregnancy that "
         "nobody closed ends with a delivery, a later 'not pregnant', or after 42 weeks.",
         source=ADA,
     ),
-    Rule(key="hospice", text="Hospice care now or within 12 months: not asked.", source=OURS),
+    left_out.HOSPICE,
     Rule(
         key="in-hospital",
         text="The encounter is inpatient, acute, emergency or observation: not asked; acute illness raises glucose.",
@@ -188,12 +177,7 @@ RULES = (
         "days. An HbA1c under 6.5 % while a glucose-lowering drug is taken, or a limit, rules nothing out.",
         source=OURS,
     ),
-    Rule(
-        key="abstain",
-        text="Where the model was off by more than a quarter on people with the same data missing "
-        "(observed/expected outside 0.8-1.25), it gives no number.",
-        source=OURS,
-    ),
+    left_out.ABSTAIN,
 )
 
 
@@ -206,13 +190,3 @@ def reaches(fact: Observed, cut_off: dict[str, float]) -> bool:
 
 def _at_least(quantity: Quantity, cut_off: dict[str, float]) -> bool:
     return quantity.value >= cut_off[quantity.unit]
-
-
-def within(fact: Observed, now: datetime, months: int) -> bool:
-    """Surely measured on or after the day `months` ago."""
-    return fact.when.earliest.date() >= months_before(now.date(), months)
-
-
-def younger(fact: Observed, now: datetime, months: int) -> bool:
-    """Not yet `months` old: on the very day a test is due again."""
-    return fact.when.earliest.date() > months_before(now.date(), months)

@@ -10,15 +10,18 @@ from msgspec.structs import replace
 
 from cds import analytes
 from cds.cards import Card
+from cds.circumstances import ordered
 from cds.codes import FASTING_GLUCOSE_ORDER, HBA1C_ORDER, PREGNANCY_STATUS
 from cds.context import PatientContext
+from cds.detail import brief, title
+from cds.estimate import Inputs, bmi_known, estimate
 from cds.finding import Estimate, Finding, Missing, NotEnoughData, Outcome, Step
 from cds.needs import ArchiveNeed, Need
 from cds.registry import register
 from cds.service import DecisionService, Record, Trend, Truth
 from cds.services.diabetes import cards, chart, criteria, features, report, rules, value_sets
 from cds.services.diabetes.attributes import ATTRIBUTES
-from cds.services.diabetes.estimate import Inputs, bmi_known, estimate, inputs
+from cds.services.diabetes.estimate import inputs
 from cds.services.diabetes.truth import truth
 from scoring.shelf import Model
 
@@ -89,7 +92,7 @@ class DiabetesRisk(DecisionService):
         if out := chart.exclusion(context):
             return out
         found = inputs(context)
-        guess = estimate(found, context, model=model, threshold=threshold) if model else None
+        guess = estimate(found, context, features.FEATURES, model=model, threshold=threshold) if model else None
         finding = criteria.finding(context)
         if finding is None:
             return self._by_model(context, found, guess, threshold)
@@ -101,7 +104,7 @@ class DiabetesRisk(DecisionService):
 
     def archive(self, context: PatientContext) -> ArchiveNeed | None:
         """Echo and bone density reports state weight and height; looked for where the chart has no BMI to go by."""
-        if bmi_known(context) or chart.exclusion(context):
+        if bmi_known(context, months=rules.LOOK_BACK_MONTHS["bmi"]) or chart.exclusion(context):
             return None
         wanted = (analytes.BMI, analytes.WEIGHT, analytes.HEIGHT)
         return ArchiveNeed(key="reports", within=rules.REPORT_LOOK_BACK, analytes=wanted)
@@ -134,19 +137,13 @@ class DiabetesRisk(DecisionService):
             return NotEnoughData(rule="screening-due", alert=step is not None, step=step, **more)
         return NotEnoughData(rule="abstain" if guess is None else "not-enough", **more)
 
-    def alerts_at(self, outcome: Outcome, threshold: float) -> bool:
-        """The guideline's criteria come first. Below the threshold nobody looked whether the test is ordered already."""
-        if not isinstance(outcome, Finding) or outcome.estimate is None or not outcome.rule.startswith("model-"):
-            return super().alerts_at(outcome, threshold)
-        return outcome.estimate.probability >= threshold and (outcome.alert or outcome.rule == "model-low")
-
     def _step(self, context: PatientContext) -> Step | None:
         """The test to order; None if it is ordered already."""
         if chart.hba1c_unreliable(context, context.today):
             results = context.all("fasting_glucose")
-            there = chart.ordered(context, value_sets.FASTING_GLUCOSE_TEST, "fasting", "glucose", results=results)
+            there = ordered(context, value_sets.FASTING_GLUCOSE_TEST, "fasting", "glucose", results=results)
             return None if there else ORDER_FASTING_GLUCOSE
-        there = chart.ordered(context, value_sets.HBA1C_TEST, "a1c", results=context.all("hba1c"))
+        there = ordered(context, value_sets.HBA1C_TEST, "a1c", results=context.all("hba1c"))
         return None if there else ORDER_HBA1C
 
     def cards(self, outcome: Outcome, context: PatientContext) -> list[Card]:
@@ -156,7 +153,8 @@ class DiabetesRisk(DecisionService):
         return cards.sentence(outcome, context)
 
     def records(self, outcome: Outcome, context: PatientContext, *, assessment_id: str, at: datetime) -> list[Record]:
-        return report.records(outcome, context, assessment_id=assessment_id, at=at)
+        said = self.sentence(outcome, context)
+        return [*report.ESTIMATED.records(outcome, context, said=said, assessment_id=assessment_id, at=at)]
 
     def about(self, facts: Mapping[str, Any]) -> str:
         return cards.about(facts)
@@ -175,7 +173,7 @@ def _screening_due(context: PatientContext, found: Inputs) -> bool:
     bmi = found.observed.get("bmi")
     enough = rules.SCREENING_BMI_ASIAN if value_sets.asian(context.patient.race_codes) else rules.SCREENING_BMI
     tests = (*chart.trusted_hba1c(context), *chart.outpatient(context, "fasting_glucose"))
-    tested = any(rules.younger(test, context.now, rules.SILENT_MONTHS) for test in tests)
+    tested = any(test.when.younger(rules.SILENT_MONTHS, context.today) for test in tests)
     return low <= (context.age or 0) <= high and bmi is not None and bmi.quantity.value >= enough and not tested
 
 
@@ -191,10 +189,10 @@ def _cautions(context: PatientContext, found: Inputs, finding: Finding | None = 
     said = [f"HbA1c cannot be relied on here ({unreliable})."] if unreliable else []
     said += [f"HbA1c is less certain here ({doubt})." for doubt in chart.hba1c_doubts(context) if not unreliable]
     if finding and finding.rule != "ask-symptoms" and (high := criteria.very_high_glucose(context)):
-        said.append(f"{cards.brief(high[0])}: ask about thirst, passing much urine and weight loss today.")
+        said.append(f"{brief(high[0])}: ask about thirst, passing much urine and weight loss today.")
     if context.age and context.age > features.OLDEST_AGE:
         said.append(f"The estimate is that of a person of {features.OLDEST_AGE}: the survey names no higher age.")
     if chart.uncoded_diabetes(context):
         said.append("An entry without a code mentions diabetes: look at the problem list.")
-    said += [f"{cards.title(key)} could not be read from the record." for key in context.unread]
+    said += [f"{title(key)} could not be read from the record." for key in context.unread]
     return (*said, *found.cautions)

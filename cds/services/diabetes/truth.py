@@ -8,21 +8,17 @@ from cds.context import PatientContext
 from cds.facts import Observed
 from cds.service import Truth
 from cds.services.diabetes import chart, rules, value_sets
+from cds.truth import diagnosed
 
 
 def truth(context: PatientContext, *, since: datetime) -> Truth | None:
-    """The first HbA1c that may be interpreted decides, as in training; without one, a diagnosis does.
-
-    A diagnosis may be dated before `since`: it was not on the record then, or the model would not have been asked.
-    """
+    """The first HbA1c that may be interpreted decides, as in training; without one, a diagnosis does."""
     until = since + timedelta(days=rules.TRUTH_DAYS)
     for result in reversed(chart.trusted_hba1c(context)):
         at = result.when.earliest
         if since.date() <= at.date() and at <= until and _says_something(context, result):
             return Truth(label=rules.reaches(result, rules.DIABETES_HBA1C), at=at, known_by="result")
-    found = value_sets.DIABETES.first([diagnosis for diagnosis in context.diagnoses if diagnosis.certain])
-    at = min(found.start.earliest if found and found.start else context.now, context.now)
-    return Truth(label=True, at=max(at, since), known_by="diagnosis") if found and at <= until else None
+    return diagnosed(context, value_sets.DIABETES, since=since, until=until)
 
 
 def _says_something(context: PatientContext, result: Observed) -> bool:

@@ -10,25 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cds.analytes import FASTING_GLUCOSE, HBA1C
-from cds.codes import ACT_CODE, CPT, ICD9CM, ICD10CM, ICD10WHO, SNOMED, Code
-from cds.value_sets import DrugClass, ValueSet
-
-
-def _snomed(*lists: str) -> frozenset[Code]:
-    return frozenset(Code(SNOMED, code) for codes in lists for code in codes.split())
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-def _begin(system: str, *prefixes: str) -> tuple[tuple[str, str], ...]:
-    return tuple((system, prefix) for prefix in prefixes)
-
+from cds.codes import CPT, ICD9CM, ICD10CM, ICD10WHO, SNOMED, Code
+from cds.value_sets import DrugClass, ValueSet, begin, snomed, words
 
 DIABETES = ValueSet(
     title="diabetes",
-    codes=_snomed(
+    codes=snomed(
         # diabetes mellitus as such, its types and what they grow out of
         "73211009 44054006 46635009 111552007 313435000 313436004 23045005 28032008 190372001",
         "359642000 81531005 237599002 9859006 1481000119100 31321000119102 164971000119101",
@@ -55,107 +42,75 @@ DIABETES = ValueSet(
     ),
     prefixes=(
         # 249 secondary; 357.2, 362.0, 366.41 nerve, retina, lens; 648.0 older than the pregnancy (648.8 is gestational)
-        *_begin(ICD9CM, "249", "250", "3572", "3620", "36641", "6480"),
-        *_begin(ICD10CM, "E08", "E09", "E10", "E11", "E12", "E13", "E14", "O240", "O241", "O243", "O248"),
-        *_begin(ICD10WHO, "E10", "E11", "E12", "E13", "E14", "O240", "O241", "O242", "O243"),
+        *begin(ICD9CM, "249", "250", "3572", "3620", "36641", "6480"),
+        *begin(ICD10CM, "E08", "E09", "E10", "E11", "E12", "E13", "E14", "O240", "O241", "O243", "O248"),
+        *begin(ICD10WHO, "E10", "E11", "E12", "E13", "E14", "O240", "O241", "O242", "O243"),
     ),
 )
 LONG_TERM_TREATMENT = ValueSet(
     title="long-term use of a glucose-lowering drug",
-    prefixes=_begin(ICD10CM, "Z794", "Z7984", "Z7985"),
+    prefixes=begin(ICD10CM, "Z794", "Z7984", "Z7985"),
 )
 PREDIABETES = ValueSet(
     title="prediabetes",
-    codes=_snomed("15777000 714628002 9414007 390951007"),
-    prefixes=(*_begin(ICD10CM, "R730"), *_begin(ICD10WHO, "R730"), *_begin(ICD9CM, "7902")),
-)
-PREGNANCY = ValueSet(
-    title="pregnancy",
-    codes=_snomed("77386006 72892002 47200007 79586000 11687002 398254007 10231000132102 198609003"),
-    prefixes=(
-        *_begin(ICD10CM, "O", "Z33", "Z34", "Z3A", "Z3201"),
-        *_begin(ICD10WHO, "O", "Z33", "Z34", "Z35"),
-        *_begin(ICD9CM, "V22", "V23", *(str(number) for number in range(630, 680))),
-    ),
-)
-# Delivery and the weeks after: by its date the pregnancy had ended.
-DELIVERY = ValueSet(
-    title="childbirth",
-    codes=_snomed("236973005 236974004 177184002 11466000"),
-    prefixes=(
-        *_begin(ICD10CM, "O80", "O82", "O85", "O86", "O87", "O90", "O91", "O92", "Z332", "Z37", "Z39"),
-        *_begin(ICD10WHO, *(f"O8{number}" for number in range(8)), "O90", "O91", "O92", "Z37", "Z39"),
-        *_begin(ICD9CM, "650", "V24", "V27", *(str(number) for number in range(670, 677))),
-    ),
-)
-NOT_PREGNANT = ValueSet(title="not pregnant", codes=_snomed("60001007"))
-HOSPICE = ValueSet(
-    title="hospice care",
-    codes=_snomed(
-        "385763009 385765002 170935008 170936009 183919006 183920000 183921001",
-        "305336008 305911006",
-    ),
+    codes=snomed("15777000 714628002 9414007 390951007"),
+    prefixes=(*begin(ICD10CM, "R730"), *begin(ICD10WHO, "R730"), *begin(ICD9CM, "7902")),
 )
 SICKLE_OR_G6PD = ValueSet(
     title="sickle-cell disease or G6PD deficiency",
-    codes=_snomed(
+    codes=snomed(
         "417357006 127040003 35434009 127043001 127042006 25472008 47024008 127048005",
         "62403005",
     ),
     prefixes=(
-        *_begin(ICD10CM, "D570", "D571", "D572", "D574", "D578", "D550", "D75A"),
-        *_begin(ICD10WHO, "D570", "D571", "D572", "D578", "D550"),
-        *_begin(ICD9CM, "2826", "28241", "28242", "2822"),
+        *begin(ICD10CM, "D570", "D571", "D572", "D574", "D578", "D550", "D75A"),
+        *begin(ICD10WHO, "D570", "D571", "D572", "D578", "D550"),
+        *begin(ICD9CM, "2826", "28241", "28242", "2822"),
     ),
 )
 # "Dialysis" without saying which counts: by far the most is haemodialysis.
 HAEMODIALYSIS = ValueSet(
     title="haemodialysis",
-    codes=_snomed("302497006 265764009 108241001 714749008 714152005")
+    codes=snomed("302497006 265764009 108241001 714749008 714152005")
     | frozenset(Code(CPT, code) for code in ("90935", "90937")),
-    prefixes=(*_begin(ICD10CM, "Z992"), *_begin(ICD10WHO, "Z992", "Z491"), *_begin(ICD9CM, "V4511", "V560")),
+    prefixes=(*begin(ICD10CM, "Z992"), *begin(ICD10WHO, "Z992", "Z491"), *begin(ICD9CM, "V4511", "V560")),
 )
 TRANSFUSION_OR_BLOOD_LOSS = ValueSet(
     title="a transfusion or blood loss",
-    codes=_snomed("116859006 116863004 71493000 5447007 180207008 74474003 131148009") | {Code(CPT, "36430")},
+    codes=snomed("116859006 116863004 71493000 5447007 180207008 74474003 131148009") | {Code(CPT, "36430")},
     prefixes=(
-        *_begin(ICD10CM, "D62", "K922"),
-        *_begin(ICD10WHO, "D62", "K922", "Z513"),
-        *_begin(ICD9CM, "2851", "5789", "V582"),
+        *begin(ICD10CM, "D62", "K922"),
+        *begin(ICD10WHO, "D62", "K922", "Z513"),
+        *begin(ICD9CM, "2851", "5789", "V582"),
     ),
 )
 HAEMOGLOBIN_VARIANT = ValueSet(
     title="a haemoglobin variant",
-    codes=_snomed("16402000 80141007 40108008"),
+    codes=snomed("16402000 80141007 40108008"),
     prefixes=(
-        *_begin(ICD10CM, "D573", "D56", "D582"),
-        *_begin(ICD10WHO, "D573", "D56", "D582"),
-        *_begin(ICD9CM, "2825", "2824", "2827"),
+        *begin(ICD10CM, "D573", "D56", "D582"),
+        *begin(ICD10WHO, "D573", "D56", "D582"),
+        *begin(ICD9CM, "2825", "2824", "2827"),
     ),
 )
 _ANAEMIAS = tuple("D50 D51 D52 D53 D55 D580 D581 D588 D589 D59 D60 D61 D62 D63 D64".split())
 ANAEMIA = ValueSet(
     title="anaemia",
-    codes=_snomed("271737000 87522002 83414005 234347009"),
+    codes=snomed("271737000 87522002 83414005 234347009"),
     prefixes=(
-        *_begin(ICD10CM, *_ANAEMIAS),
-        *_begin(ICD10WHO, *_ANAEMIAS),
-        *_begin(ICD9CM, "280", "281", "2820", "2821", "2822", "2823", "2828", "2829", "283", "284", "285"),
+        *begin(ICD10CM, *_ANAEMIAS),
+        *begin(ICD10WHO, *_ANAEMIAS),
+        *begin(ICD9CM, "280", "281", "2820", "2821", "2822", "2823", "2828", "2829", "283", "284", "285"),
     ),
 )
 CKD_4_5 = ValueSet(
     title="chronic kidney disease stage 4 or 5",
-    codes=_snomed("431857002 433146000 46177005 714152005 714153000"),
+    codes=snomed("431857002 433146000 46177005 714152005 714153000"),
     prefixes=(
-        *_begin(ICD10CM, "N184", "N185", "N186"),
-        *_begin(ICD10WHO, "N184", "N185"),
-        *_begin(ICD9CM, "5854", "5855", "5856"),
+        *begin(ICD10CM, "N184", "N185", "N186"),
+        *begin(ICD10WHO, "N184", "N185"),
+        *begin(ICD9CM, "5854", "5855", "5856"),
     ),
-)
-# HL7 v3 ActEncounterCode: inpatient, acute, non-acute, short stay, emergency, observation.
-HOSPITAL = ValueSet(
-    title="a hospital stay",
-    codes=frozenset(Code(ACT_CODE, code) for code in ("IMP", "ACUTE", "NONAC", "SS", "EMER", "OBSENC")),
 )
 # An order need not carry the result's LOINC code: CPT in the USA, SNOMED CT elsewhere, or nothing but its name.
 HBA1C_TEST = ValueSet(title="HbA1c", codes=HBA1C.codes | {Code(CPT, "83036"), Code(SNOMED, "43396009")})
@@ -170,7 +125,7 @@ def asian(race_codes: Iterable[str]) -> bool:
 GLUCOSE_LOWERING = DrugClass(
     title="a glucose-lowering drug",
     atc=("A10",),
-    rxnorm=_words(
+    rxnorm=words(
         """
         6809 4815 4821 25789 33738 84108 16681 30009 73044 274332 593411 857974 1100699 1373458 1488564 1545653
         60548 475968 1551291 1991302 2601723 5856 51428 86009 139825 274783 400008
@@ -178,7 +133,7 @@ GLUCOSE_LOWERING = DrugClass(
         """  # ingredients, insulins, then the products that charts were seen to carry
     ),
     # Bromocriptine and colesevelam are left out: they are given for other reasons far more often.
-    names=_words(
+    names=words(
         """
         metformin insulin glipizide glimepiride glyburide glibenclamide gliclazide tolbutamide chlorpropamide tolazamide
         repaglinide nateglinide pioglitazone rosiglitazone acarbose miglitol voglibose sitagliptin saxagliptin linagliptin
@@ -195,13 +150,13 @@ GLUCOSE_LOWERING = DrugClass(
 STEROID = DrugClass(
     title="a systemic steroid",
     atc=("H02",),
-    rxnorm=_words("8640 8638 6902 3264 5492"),
-    names=_words(
+    rxnorm=words("8640 8638 6902 3264 5492"),
+    names=words(
         """
         prednisone prednisolone methylprednisolone dexamethasone hydrocortisone betamethasone cortisone deflazacort
         """
     ),
-    never=_words(
+    never=words(
         """
         topical cream ointment lotion gel shampoo ophthalmic eye intravitreal otic ear drops nasal spray inhaled
         inhalation inhaler rectal enema foam
@@ -211,6 +166,6 @@ STEROID = DrugClass(
 ERYTHROPOIETIN = DrugClass(
     title="erythropoietin",
     atc=("B03XA",),
-    rxnorm=_words("105694 283838"),
-    names=_words("epoetin erythropoietin darbepoetin retacrit epogen procrit aranesp mircera"),
+    rxnorm=words("105694 283838"),
+    names=words("epoetin erythropoietin darbepoetin retacrit epogen procrit aranesp mircera"),
 )

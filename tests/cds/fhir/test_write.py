@@ -66,6 +66,12 @@ def test_an_order_is_a_valid_draft_that_proposes_one_laboratory_test(code: Code)
     assert draft["subject"] == {"reference": "Patient/ada"}
 
 
+def test_an_order_that_no_laboratory_does_is_of_no_category() -> None:
+    draft = write.require_valid(write.order_as_fhir(msgspec.structs.replace(order(), category=None)))
+    assert "category" not in draft
+    assert write.order_as_fhir(order())["category"][0]["coding"][0]["code"] == "108252007"
+
+
 def test_an_order_is_written_without_importing_the_models_which_a_hook_cannot_wait_for() -> None:
     script = (
         "import sys; from cds.fhir.write import order_as_fhir; from tests.cds.fhir.test_write import order;"

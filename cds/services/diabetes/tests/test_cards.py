@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from cds.cards import SUMMARY_LIMIT, Card, escape
 from cds.codes import FASTING_GLUCOSE_ORDER, HBA1C_ORDER
+from cds.detail import brief, per_hundred
+from cds.estimate import estimate
 from cds.facts import Issue
 from cds.finding import Estimate, Finding, Missing, NotApplicable, NotEnoughData, Step
 from cds.services.diabetes import cards, rules
-from cds.services.diabetes.estimate import estimate, inputs
+from cds.services.diabetes.estimate import inputs
+from cds.services.diabetes.features import FEATURES
 from cds.services.diabetes.service import ORDER_FASTING_GLUCOSE, ORDER_HBA1C
 from cds.services.diabetes.tests.charts import chart, fasting, glucose, hba1c, measured, when
 from scoring.shelf import Model
@@ -49,7 +52,7 @@ def one(outcome: Any, context: Any = None) -> Card:
 @pytest.fixture(scope="module")
 def answered(model: Model) -> Estimate:
     context = chart(glucose(150), measured("bmi", 31), measured("waist", 70), measured("hdl", 90))
-    found = estimate(inputs(context), context, model=model, threshold=0.1)
+    found = estimate(inputs(context), context, FEATURES, model=model, threshold=0.1)
     assert found is not None
     return found
 
@@ -82,7 +85,7 @@ def test_a_sentence_exists_for_every_rule_that_can_speak() -> None:
 
 
 def test_frequencies_never_claim_certainty() -> None:
-    said = [cards.per_hundred(with_probability(probability)) for probability in (0.004, 0.006, 0.12, 0.994, 0.996)]
+    said = [per_hundred(with_probability(probability)) for probability in (0.004, 0.006, 0.12, 0.994, 0.996)]
     assert said == [
         "Fewer than 1 in 100",
         "About 1 in 100",
@@ -93,14 +96,14 @@ def test_frequencies_never_claim_certainty() -> None:
 
 
 def test_a_value_is_not_rounded_over_a_cut_off() -> None:
-    assert cards.brief(hba1c(6.46)).startswith("HbA1c 6.46 %")
-    assert cards.brief(glucose(7.0, "mmol/L")).startswith("Glucose 7 mmol/L")
+    assert brief(hba1c(6.46)).startswith("HbA1c 6.46 %")
+    assert brief(glucose(7.0, "mmol/L")).startswith("Glucose 7 mmol/L")
 
 
 def test_a_partial_date_is_shown_as_it_was_recorded() -> None:
-    assert cards.brief(hba1c(6.6, at="2019")) == "HbA1c 6.6 % (2019)"
-    assert cards.brief(hba1c(6.6, at="2019-03")) == "HbA1c 6.6 % (Mar 2019)"
-    assert cards.brief(hba1c(6.6, at="2019-03-04")) == "HbA1c 6.6 % (4 Mar 2019)"
+    assert brief(hba1c(6.6, at="2019")) == "HbA1c 6.6 % (2019)"
+    assert brief(hba1c(6.6, at="2019-03")) == "HbA1c 6.6 % (Mar 2019)"
+    assert brief(hba1c(6.6, at="2019-03-04")) == "HbA1c 6.6 % (4 Mar 2019)"
 
 
 def test_a_criterion_is_shown_in_the_unit_that_was_reported() -> None:

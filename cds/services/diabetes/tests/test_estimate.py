@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from cds.estimate import Inputs, estimate
 from cds.facts import Observed
 from cds.finding import Estimate
-from cds.services.diabetes.estimate import Inputs, estimate, inputs
-from cds.services.diabetes.features import KEYS
+from cds.services.diabetes.estimate import inputs
+from cds.services.diabetes.features import FEATURES, KEYS
 from cds.services.diabetes.tests.charts import (
     aged,
     chart,
@@ -45,7 +46,7 @@ def seen(*facts: Any, **more: Any) -> Inputs:
 
 
 def guess(context: Any, model: Model) -> Estimate:
-    found = estimate(inputs(context), context, model=model, threshold=0.1)
+    found = estimate(inputs(context), context, FEATURES, model=model, threshold=0.1)
     assert found is not None
     return found
 
@@ -198,7 +199,7 @@ def test_where_the_model_was_off_it_abstains(model: Model) -> None:
     pattern = inputs(context).pattern
     patterns = {**model.facts["patterns"], pattern: {**model.facts["patterns"][pattern], "abstain": True}}
     humble = replace(model, facts={**model.facts, "patterns": patterns})
-    assert estimate(inputs(context), context, model=humble, threshold=0.1) is None
+    assert estimate(inputs(context), context, FEATURES, model=humble, threshold=0.1) is None
 
 
 def test_every_pattern_of_missing_data_has_its_figures(model: Model) -> None:

@@ -8,7 +8,6 @@ from cds.codes import OURS
 from cds.finding import Estimate, Finding, NotApplicable, NotEnoughData
 from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
 from cds.service import DecisionService
-from cds.services.diabetes import report
 from cds.services.diabetes.service import DiabetesRisk
 from cds.services.diabetes.tests.charts import NOW, chart, glucose, measured
 from scoring.shelf import Model
@@ -70,11 +69,11 @@ def test_the_rationale_gives_value_unit_date_and_contribution(
 def test_the_level_is_relative_to_the_threshold(probability: float, level: str) -> None:
     estimate = Estimate(probability=probability, margin=0, base=0, factors=(), threshold=0.1, model="m", version="1")
     finding = Finding(rule="model-low", alert=False, estimate=estimate)
-    _, risk, _ = report.records(finding, CONTEXT, assessment_id="a-1", at=NOW)
+    _, risk, _ = DiabetesRisk().records(finding, CONTEXT, assessment_id="a-1", at=NOW)
     assert isinstance(risk, RiskAssessmentRecord)
     assert risk.qualitative == level
 
 
 def test_without_an_estimate_nothing_is_kept() -> None:
-    assert report.records(NotApplicable(rule="child"), CONTEXT, assessment_id="a-1", at=NOW) == []
-    assert report.records(NotEnoughData(rule="abstain", missing=()), CONTEXT, assessment_id="a-1", at=NOW) == []
+    assert DiabetesRisk().records(NotApplicable(rule="child"), CONTEXT, assessment_id="a-1", at=NOW) == []
+    assert DiabetesRisk().records(NotEnoughData(rule="abstain", missing=()), CONTEXT, assessment_id="a-1", at=NOW) == []

@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 from django.conf import settings
 
+from cds.features import MALE
 from cds.services.diabetes import rules
-from cds.services.diabetes.features import KEYS, MALE, pattern
-from cds.services.diabetes.training import DIABETES, peers, undiagnosed
+from cds.services.diabetes.features import FEATURES, KEYS
+from cds.services.diabetes.training import DIABETES, undiagnosed
 from scoring import boosting, evaluate, shelf
 from scoring.cohorts import Cohort
+from scoring.cohorts.nhanes import peers
 from scoring.model_card import render
 
 SURVEY = settings.BASE_DIR.parent / "shared" / "data" / "nhanes"
@@ -99,8 +101,8 @@ def test_the_model_card_is_the_one_that_belongs_to_the_shipped_model() -> None:
 def test_every_pattern_of_missing_data_was_measured() -> None:
     assert len(FACTS["patterns"]) == 32
     whole = [50.0, MALE, 28.0, 97.0, 125.0, 70.0, 195.0, 52.0, 130.0, 100.0]
-    assert pattern(whole) in FACTS["patterns"]
-    assert pattern([np.nan] * 10) in FACTS["patterns"]
+    assert FEATURES.pattern(whole) in FACTS["patterns"]
+    assert FEATURES.pattern([np.nan] * 10) in FACTS["patterns"]
 
 
 def test_the_model_abstains_exactly_where_calibration_leaves_the_range() -> None:

@@ -6,7 +6,10 @@ import math
 
 import pytest
 
-from cds.services.diabetes.features import FEATURES, GROUPS, KEYS, pattern, row
+from cds.features import Feature
+from cds.services.diabetes.features import FEATURES, KEYS
+
+row, pattern = FEATURES.row, FEATURES.pattern
 
 NAN = math.nan
 WHOLE = {
@@ -38,14 +41,14 @@ def test_a_nan_stays_missing() -> None:
     assert all(math.isnan(number) for number in row(dict.fromkeys(KEYS, NAN)))
 
 
-@pytest.mark.parametrize("feature", FEATURES[2:], ids=lambda feature: feature.key)
-def test_values_are_used_up_to_the_limit_and_missing_beyond(feature: object) -> None:
-    place = KEYS.index(feature.key)  # type: ignore[attr-defined]
-    low, high = feature.low, feature.high  # type: ignore[attr-defined]
+@pytest.mark.parametrize("feature", FEATURES.columns[2:], ids=lambda feature: feature.key)
+def test_values_are_used_up_to_the_limit_and_missing_beyond(feature: Feature) -> None:
+    place = KEYS.index(feature.key)
+    low, high = feature.low, feature.high
     for value in (low, high):
-        assert row({feature.key: value})[place] == value  # type: ignore[attr-defined]
+        assert row({feature.key: value})[place] == value
     for value in (low - 0.1, high + 0.1, -1.0, math.inf):
-        assert math.isnan(row({feature.key: value})[place])  # type: ignore[attr-defined]
+        assert math.isnan(row({feature.key: value})[place])
 
 
 def test_age_is_capped_where_the_survey_stops() -> None:
@@ -88,4 +91,6 @@ def test_an_implausible_value_is_no_group() -> None:
 
 
 def test_groups_are_sorted_and_hold_every_feature_but_the_person() -> None:
-    assert list(GROUPS) == sorted({feature.group for feature in FEATURES} - {"person"})
+    groups = FEATURES.groups
+    assert list(groups) == sorted(groups)
+    assert {"age", "sex", *(key for keys in groups.values() for key in keys)} == set(KEYS)
