@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "scoring",
     "cds",
     "cds.services.diabetes",
+    "cds.services.hypertension",
     "cds.services.metformin_renal",  # a further question is one more folder and one more line here
     "hooks",
     "smartapp",

@@ -21,8 +21,9 @@ NOBODY = PatientContext(patient=Person(id="1"), now=datetime(2026, 3, 31, 16, 30
 every_service = pytest.mark.parametrize("service", registry.all_services(), ids=lambda service: service.id)
 
 
-def test_two_services_are_installed() -> None:
-    assert {service.id for service in registry.all_services()} >= {"diabetes-risk", "metformin-renal"}
+def test_three_services_are_installed() -> None:
+    found = {service.id for service in registry.all_services()}
+    assert found >= {"diabetes-risk", "hypertension-risk", "metformin-renal"}
 
 
 @every_service

@@ -53,7 +53,7 @@ def test_the_card_about_a_prescription_opens_on_its_own_answer(browser: Browser)
     (card,) = answer.json()["cards"]
     page = browser.look("bruno", card["links"][0]["appContext"])
     assert "Obtain one before starting metformin" in page
-    assert shown_order(page) == ["metformin-renal", "diabetes-risk"]
+    assert shown_order(page) == ["metformin-renal", "diabetes-risk", "hypertension-risk"]
 
 
 def test_a_service_without_a_model_does_not_speak_of_saving(browser: Browser) -> None:
