@@ -23,7 +23,7 @@ from cds.fhir.capability import Capability
 from cds.fhir.client import FhirServer
 from cds.fhir.searches import Announced, Searches
 from cds.fhir.versions import FHIR_JSON, R4, Dialect, dialect_in
-from cds.http import bounded
+from cds.http import bounded, streamed
 from cds.models import Ehr, Pacs
 from cds.needs import Need
 from cds.presets import BY_KEY
@@ -43,6 +43,12 @@ def session_for(
     session = OAuth2Session(token={"access_token": token, "token_type": "Bearer"}) if token else requests.Session()
     origins = (ehr.fhir_base, *origins)
     return bounded(session, origins=origins, private_network=ehr.private_network, seconds=seconds)
+
+
+def files_session_for(ehr: Ehr) -> requests.Session:
+    """For the files of its exports, which may be large and lie elsewhere; nothing signs unless the caller says so."""
+    origins = (ehr.fhir_base, *ehr.file_origins.split())
+    return streamed(requests.Session(), origins=origins, private_network=ehr.private_network)
 
 
 def bearer_client(

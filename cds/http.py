@@ -60,6 +60,15 @@ def bounded(
     return session
 
 
+def streamed(session: requests.Session, *, origins: Iterable[str], private_network: bool) -> requests.Session:
+    """The same for files: each body is left to whoever asked, block by block, and so are redirects."""
+    adapter = StreamedAdapter(origins=origins, private_network=private_network)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.trust_env = False
+    return session
+
+
 class BoundedAdapter(HTTPAdapter):
     """Mount it on any requests session, Authlib's included."""
 
@@ -67,6 +76,10 @@ class BoundedAdapter(HTTPAdapter):
         super().__init__()
         self.origins = {origin(url) for url in origins}
         self.private_network, self.ends = private_network, ends
+
+    @property
+    def answer_seconds(self) -> float:
+        return settings.FHIR_ANSWER_SECONDS
 
     def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
         url = request.url or ""
@@ -77,18 +90,23 @@ class BoundedAdapter(HTTPAdapter):
         options |= {"stream": True, "timeout": min(left, settings.FHIR_TIMEOUT_SECONDS)}
         try:
             response = super().send(request, **options)
-            response._content = _bounded(response)
+            return self._taken(response)
         except requests.RequestException as error:
             raise FhirUnreachable(type(error).__name__, url=url) from error
+
+    def _taken(self, response: requests.Response) -> requests.Response:
+        response._content = _bounded(response)
         if response.is_redirect:
-            raise FhirInvalid("the server answered with a redirect", url=url, http_status=response.status_code)
+            raise FhirInvalid("the server answered with a redirect", url=response.url, http_status=response.status_code)
         return response
 
     def get_connection_with_tls_context(self, *names: Any, **options: Any) -> HTTPConnectionPool:
         """urllib3's pool, whose connections look where they go."""
         pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*names, **options))
         kind = _HttpsConnection if pool.scheme == "https" else _HttpConnection
-        pool.ConnectionCls = partial(kind, private_network=self.private_network, ends=self.ends)  # type: ignore[assignment]
+        pool.ConnectionCls = partial(  # type: ignore[assignment]
+            kind, private_network=self.private_network, ends=self.ends, answer_seconds=self.answer_seconds
+        )
         return pool
 
     def _allow(self, url: str) -> None:
@@ -101,16 +119,27 @@ class BoundedAdapter(HTTPAdapter):
             raise FhirError("this origin is not https, which only a private network may do without", url=url)
 
 
+class StreamedAdapter(BoundedAdapter):
+    """A file may take an hour, as long as it keeps coming; its size is for whoever writes it down to watch."""
+
+    answer_seconds = 3600.0
+
+    def _taken(self, response: requests.Response) -> requests.Response:
+        if response.status_code >= 400:
+            response._content = _bounded(response)  # why not: no file
+        return response
+
+
 # --- Where to ----------------------------------------------------------------------------------------------------
 class _Looking:
     """Makes a urllib3 connection look the name up itself and connect to an address that is allowed."""
 
     response_class: Any
 
-    def __init__(self, *names: Any, private_network: bool, ends: float, **options: Any) -> None:
+    def __init__(self, *names: Any, private_network: bool, ends: float, answer_seconds: float, **options: Any) -> None:
         super().__init__(*names, **options)
         self.private_network = private_network
-        self.response_class = partial(_TimedResponse, ends=ends)
+        self.response_class = partial(_TimedResponse, ends=ends, seconds=answer_seconds)
 
     def _new_conn(self: Any) -> socket.socket:
         problem: Exception | None = None
@@ -155,11 +184,11 @@ def _inner(address: Address) -> Address:
 
 # --- How long and how much ---------------------------------------------------------------------------------------
 class _TimedResponse(HTTPResponse):
-    """An answer, headers and body, that must be whole within FHIR_ANSWER_SECONDS."""
+    """An answer, headers and body, that must be whole within so many seconds (FHIR_ANSWER_SECONDS)."""
 
-    def __init__(self, sock: socket.socket, *names: Any, ends: float, **options: Any) -> None:
+    def __init__(self, sock: socket.socket, *names: Any, ends: float, seconds: float, **options: Any) -> None:
         super().__init__(sock, *names, **options)
-        ends = min(ends, time.monotonic() + settings.FHIR_ANSWER_SECONDS)
+        ends = min(ends, time.monotonic() + seconds)
         self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, ends=ends))
 
 

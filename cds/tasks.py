@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from scoring.errors import ScoringError
 logger = logging.getLogger(__name__)
 
 OVERLOOKED_WITHIN = timedelta(minutes=10)
+WAITED_FOR = 5.0  # seconds that a worker waits for an EHR
 
 __all__ = [
     "QueueDown",
@@ -152,11 +153,15 @@ def sweep_on() -> None:
 
 @shared_task
 def sweep(run_id: str) -> None:
-    """Ask about everybody in the run's folder. Again, or beside another worker, nobody is asked twice."""
+    """Ask about everybody in a run. Again, or beside another worker, nobody is asked twice.
+
+    While an EHR writes its export, the worker goes: `sweep_on` comes back when the EHR is to be asked again.
+    """
     run = PopulationRun.objects.select_related("ehr").get(pk=run_id)
-    with suppress(population.Busy):
-        for _ in population.sweep(run, run.folder):
-            pass
+    with suppress(population.Busy), closing(population.sweep(run, run.folder)) as steps:
+        for step in steps:
+            if isinstance(step, population.Fetching) and step.waits > WAITED_FOR:
+                return
 
 
 def sweep_soon(run: PopulationRun) -> None:

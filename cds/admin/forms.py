@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,8 @@ from cds.errors import FhirError
 from cds.http import origin
 from cds.models import Ehr, EnabledService
 from cds.presets import BY_KEY, PRESETS
+
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")  # R4, "id"
 
 
 def _over_https(field: models.Field[Any, Any], **options: Any) -> forms.Field | None:
@@ -47,7 +50,19 @@ class EhrForm(forms.ModelForm[Ehr]):
     )
 
     def clean_login_origins(self) -> str:
-        origins = str(self.cleaned_data["login_origins"]).split()
+        return self._origins("login_origins")
+
+    def clean_file_origins(self) -> str:
+        return self._origins("file_origins")
+
+    def clean_population_groups(self) -> str:
+        groups = str(self.cleaned_data["population_groups"]).split()
+        if wrong := [given for given in groups if not _ID.fullmatch(given)]:
+            raise forms.ValidationError(f"Not the id of a Group: {' '.join(wrong)}")
+        return "\n".join(groups)
+
+    def _origins(self, name: str) -> str:
+        origins = str(self.cleaned_data[name]).split()
         wrong = [given for given in origins if not _is_origin(given)]
         if wrong:
             raise forms.ValidationError(f"Not an origin such as https://login.example.org: {' '.join(wrong)}")

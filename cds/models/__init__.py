@@ -6,6 +6,7 @@ from cds.models.archive import Pacs, _is_ae_title
 from cds.models.assessment import Assessment
 from cds.models.audit import AuditEntry, PurgedSegment
 from cds.models.ehr import ConnectionTest, Ehr, OptOut, _are_labels, _is_zone
+from cds.models.export import Export, ExportFile
 from cds.models.population import PopulationFlaw, PopulationResult, PopulationRun
 from cds.models.shown import Feedback, IssuedCard, Replayed, Review, Snooze, Suppression
 from cds.models.signing_key import SigningKey
@@ -20,6 +21,8 @@ __all__ = [
     "ConnectionTest",
     "Ehr",
     "EnabledService",
+    "Export",
+    "ExportFile",
     "Feedback",
     "IssuedCard",
     "KnownLimit",

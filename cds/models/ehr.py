@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -141,6 +142,20 @@ class Ehr(models.Model):
     )
     restricted_in_hooks = models.BooleanField(
         default=False, help_text="Cards are shown in restricted (R, V) charts too. Otherwise only the page answers."
+    )
+
+    population_groups = models.TextField(
+        blank=True, help_text="FHIR ids of the Groups that population runs are about, one a line. Empty: everybody."
+    )
+    file_origins = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="Origins of the files of its exports (Bulk Data), where they do not lie at the FHIR base.",
+    )
+    crawl_pace = models.FloatField(
+        default=5.0,
+        validators=[MinValueValidator(0.1)],
+        help_text="Requests a second, where records are fetched by ordinary search.",
     )
 
     class Meta:

@@ -98,8 +98,10 @@ class PopulationRun(models.Model):
 
     @property
     def folder(self) -> Path:
-        """Where the records lie."""
-        return Path(self.detail) if self.source == self.Source.FOLDER else self.spool
+        """Where the records lie that are read: somebody's folder, an upload, or what is fetched."""
+        if self.source == self.Source.FOLDER:
+            return Path(self.detail)
+        return self.spool if self.source == self.Source.UPLOAD else self.spool / "fetched"
 
 
 class PopulationResult(models.Model):

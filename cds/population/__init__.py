@@ -6,6 +6,7 @@ files and sorts them by patient; `fold.py` says what one patient's record says, 
 
 from __future__ import annotations
 
+from cds.bulk import Fetching
 from cds.population.expiry import ARRIVING, expire, let_go
 from cds.population.intake import Reading
 from cds.population.opening import open_run
@@ -15,6 +16,7 @@ from cds.population.sweep import Busy, Progress, sweep, unfinished
 __all__ = [
     "ARRIVING",
     "Busy",
+    "Fetching",
     "Progress",
     "Reading",
     "cancel",

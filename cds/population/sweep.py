@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from msgspec import Struct
 
-from cds import audit
+from cds import audit, bulk
+from cds.bulk import Fetching
 from cds.errors import BadInput, CdsError
 from cds.fhir.files import Chart
 from cds.models import PopulationFlaw, PopulationRun
@@ -45,7 +47,9 @@ class Progress(Struct, frozen=True, kw_only=True):
     of: int
 
 
-def sweep(run: PopulationRun, folder: Path, *, block: int = BLOCK) -> Generator[Reading | Progress, None, None]:
+def sweep(
+    run: PopulationRun, folder: Path, *, block: int = BLOCK
+) -> Generator[Fetching | Reading | Progress, None, None]:
     """Go on with `run` until everybody has an answer, or until somebody wants it to stop; `run.state` says which.
 
     Raises Busy where another process is at it. What stops it otherwise stands in `run.error`.
@@ -55,13 +59,25 @@ def sweep(run: PopulationRun, folder: Path, *, block: int = BLOCK) -> Generator[
         if run.over or not _wanted(run):
             return
         try:
-            yield from _sweep(run, folder, block)
+            if run.source not in {Source.EXPORT, Source.CRAWL} or (yield from _fetch(run)):
+                yield from _sweep(run, folder, block)
         except (CdsError, ScoringError) as error:
             logger.error("run %s stopped: %s", run.pk, type(error).__name__)
             _become(run, State.FAILED, error=str(error)[:500])
         except OSError as error:  # a full disk, mostly; its own text may name a file
             logger.error("run %s stopped: %s", run.pk, error.strerror)
             _become(run, State.FAILED, error=f"The records could not be read or kept: {error.strerror}.")
+
+
+def _fetch(run: PopulationRun) -> Generator[Fetching, None, bool]:
+    """Is everything here, from now or before? Not if somebody wants it to stop."""
+    for step in bulk.fetch(run):
+        if run.state != State.FETCHING:
+            _become(run, State.FETCHING, started_at=run.started_at or timezone.now(), error="")
+        yield step
+        if not _wanted(run):
+            return False
+    return True
 
 
 def _sweep(run: PopulationRun, folder: Path, size: int) -> Generator[Reading | Progress, None, None]:
@@ -131,6 +147,7 @@ def _become(run: PopulationRun, state: PopulationRun.State, **more: object) -> N
     run.save(update_fields=["state", *more])
     audit.record(f"sweep-{state}", actor=audit.US, ehr=run.ehr, subject=str(run.pk), answered=run.done)
     if run.over:
+        bulk.let_go(run)
         shutil.rmtree(run.spool, ignore_errors=True)
 
 
@@ -147,7 +164,12 @@ def _held(run: PopulationRun) -> Iterator[None]:
 
 
 def unfinished() -> Iterator[PopulationRun]:
-    """Runs whose files are there, not done and stopped by nobody; who takes one finds out whether it is held."""
-    yield from PopulationRun.objects.filter(
-        state__in=[State.QUEUED, State.SCORING], wish=Wish.RUN, source__in=[Source.FOLDER, Source.UPLOAD]
-    )
+    """Runs that are to go on, or to stop, and did not yet; who takes one finds out whether it is held.
+
+    Where the EHR still writes its export, none is needed before it is to be asked again.
+    """
+    at_it = Q(state__in=[State.QUEUED, State.FETCHING, State.SCORING])
+    waits = Q(export__next_at__gt=timezone.now())
+    cancelled = Q(wish=Wish.CANCEL) & ~Q(state__in=[State.DONE, State.CANCELLED])
+    steered = (at_it & Q(wish=Wish.PAUSE)) | cancelled
+    yield from PopulationRun.objects.filter((at_it & Q(wish=Wish.RUN) & ~waits) | steered)

@@ -64,7 +64,7 @@ def form_for(ehr: Ehr, **changed: str) -> dict[str, str]:
     """The form of the EHR's page with its first service."""
     names = (
         *("name", "environment", "fhir_base", "vendor", "time_zone", "client_kind", "client_id", "client_algorithm"),
-        *("hook_issuer", "hook_jwks_url", "hook_algorithms", "hooks_version"),
+        *("hook_issuer", "hook_jwks_url", "hook_algorithms", "hooks_version", "crawl_pace"),
     )
     service = EnabledService.objects.filter(ehr=ehr).first()
     there = {"0-id": str(service.pk), "0-ehr": str(ehr.pk)} if service else {}
@@ -312,3 +312,27 @@ def test_a_test_patient_of_production_is_answered_and_not_counted(hospital: Ehr)
     Ehr.objects.update(environment="production", test_patients="zoe\nada\n")
     assert first_card("ada")["source"]["label"].startswith("Bedside")
     assert (Assessment.objects.get().test, HookCall.objects.get().test) == (True, True)
+
+
+# --- Populations -----------------------------------------------------------------------------------------------------
+def test_groups_and_file_hosts_are_kept_one_by_one(administrator: Client, ehr: Ehr) -> None:
+    address = reverse("admin:cds_ehr_change", args=[ehr.pk])
+    entered = form_for(ehr, population_groups="diabetics\r\n  all-1 ", file_origins="https://files.example")
+    assert administrator.post(address, entered).status_code == 302
+    kept = Ehr.objects.get()
+    assert (kept.population_groups, kept.file_origins) == ("diabetics\nall-1", "https://files.example")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("population_groups", "Group/1", "Not the id of a Group"),
+        ("file_origins", "https://files.example/all", "Not an origin"),
+        ("crawl_pace", "0", "greater than or equal to 0.1"),
+    ],
+)
+def test_what_cannot_be_fetched_from_is_refused(
+    administrator: Client, ehr: Ehr, name: str, given: str, said: str
+) -> None:
+    address = reverse("admin:cds_ehr_change", args=[ehr.pk])
+    assert said in administrator.post(address, form_for(ehr, **{name: given})).content.decode()

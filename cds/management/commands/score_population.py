@@ -1,4 +1,4 @@
-"""`manage.py score_population --source FOLDER`: a service is asked about everybody in a folder of Bulk Data NDJSON."""
+"""`manage.py score_population`: a service is asked about everybody in a folder of Bulk Data NDJSON, or at an EHR."""
 
 from __future__ import annotations
 
@@ -21,25 +21,28 @@ from tqdm import tqdm
 from cds import registry
 from cds.errors import CdsError
 from cds.models import Ehr, PopulationResult, PopulationRun
-from cds.population import Reading, open_run, pause, resume, sweep
+from cds.population import Fetching, Reading, open_run, pause, resume, sweep
 from scoring.errors import ScoringError
 
-State = PopulationRun.State
+Source, State = PopulationRun.Source, PopulationRun.State
 
 
 class Command(BaseCommand):
     """Ctrl-C pauses; the same command goes on with what was left. At the end everybody is accounted for."""
 
-    help = "Ask a service about everybody in a folder of Bulk Data; stopped anywhere, the same command goes on."
+    help = "Ask a service about everybody in a folder of Bulk Data, or at an EHR; stopped anywhere, the same command goes on."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--source", help="a folder of NDJSON, gzipped or not")
         parser.add_argument("--service", default="diabetes-risk")
-        parser.add_argument("--ehr", help="whose patients they are; without it nothing is written to any chart")
+        parser.add_argument("--ehr", help="whose patients they are; without a folder, their records are fetched there")
+        parser.add_argument(
+            "--group", help="the id of a Group at the EHR; default: the one on the EHR's page, or everybody"
+        )
         parser.add_argument("--at", help="judge the record as of this date-time (ISO 8601); default: now")
         parser.add_argument("--out", type=Path, help="write the answers as NDJSON, one line a patient")
         parser.add_argument("--resume", metavar="RUN", help="the id of a run that was stopped")
-        parser.add_argument("--anew", action="store_true", help="begin again, even if a run of this folder was stopped")
+        parser.add_argument("--anew", action="store_true", help="begin again, even if such a run was stopped")
         parser.add_argument("--worklist-only", action="store_true", help="write nothing back, whatever the policy")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -57,8 +60,8 @@ class Command(BaseCommand):
     def _run(self, options: dict[str, Any]) -> PopulationRun:
         """The one that was named, or the unfinished one of this folder and question, or a new one."""
         ehr = _ehr(options["ehr"])
-        if not options["source"] and not options["resume"]:
-            raise CommandError("Name a folder with --source, or a run with --resume.")
+        if not (options["source"] or options["resume"] or ehr):
+            raise CommandError("Name a folder with --source, an EHR with --ehr, or a run with --resume.")
         run = _named(options["resume"]) if options["resume"] else None
         if run is None and not options["anew"]:
             run = _stopped(options, ehr)
@@ -69,7 +72,7 @@ class Command(BaseCommand):
             return run
         run = open_run(
             registry.get(options["service"]),
-            detail=_folder(options["source"]),
+            **_whom(options, ehr),
             ehr=ehr,
             as_of=_moment(options["at"], ehr),
             writes=not options["worklist_only"],
@@ -82,6 +85,9 @@ class Command(BaseCommand):
         with tqdm(unit=" patients", desc="reading", smoothing=0.05) as bar:
             try:
                 for step in sweep(run, run.folder):
+                    if isinstance(step, Fetching):
+                        bar.set_description(f"fetching: {step.words}")
+                        continue
                     if isinstance(step, Reading):
                         bar.set_description(f"reading {step.file}, line {step.line:,}")
                         continue
@@ -136,11 +142,24 @@ def _named(run_id: str) -> PopulationRun:
     return run
 
 
+def _whom(options: dict[str, Any], ehr: Ehr | None) -> dict[str, Any]:
+    """Of a run, where its patients come from."""
+    if options["source"] or ehr is None:
+        return {"source": Source.FOLDER, "detail": _folder(options["source"])}
+    return {"source": Source.EXPORT, "detail": options["group"] or _usual_group(ehr)}
+
+
+def _usual_group(ehr: Ehr) -> str:
+    """The one that the EHR's page names; "" for everybody."""
+    groups = ehr.population_groups.split()
+    if len(groups) > 1:
+        raise CommandError(f"{ehr} has several groups: name one with --group ({', '.join(groups)}).")
+    return groups[0] if groups else ""
+
+
 def _stopped(options: dict[str, Any], ehr: Ehr | None) -> PopulationRun | None:
     """The same question, not answered for everybody yet."""
-    runs = PopulationRun.objects.filter(
-        source=PopulationRun.Source.FOLDER, detail=_folder(options["source"]), ehr=ehr, service_id=options["service"]
-    )
+    runs = PopulationRun.objects.filter(**_whom(options, ehr), ehr=ehr, service_id=options["service"])
     return runs.exclude(state__in=[State.DONE, State.CANCELLED]).order_by("-created_at").first()
 
 

@@ -1,0 +1,185 @@
+"""The records that a run is about, from the EHR into the run's folder; stopped anywhere, it goes on where it was."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Generator, Iterator
+
+import requests
+from django.db import transaction
+from django.utils import timezone
+
+from cds import audit, registry
+from cds.bulk import download, manifest
+from cds.bulk.accounts import settle
+from cds.bulk.kickoff import NoExport, kick_off
+from cds.bulk.pace import Fetching, due, put_off
+from cds.bulk.polling import await_manifest
+from cds.errors import BadInput, CdsError, FhirError, FhirInvalid, FhirRefused, FhirUnreachable, Gone
+from cds.models import Ehr, Export, ExportFile, PopulationRun
+from cds.needs import Need
+from cds.system import Access, access_to
+
+logger = logging.getLogger(__name__)
+
+TRIES = 5  # of one file, with growing pauses
+
+
+def fetch(run: PopulationRun) -> Iterator[Fetching]:
+    """Bring everybody's records to `run.folder`, and what the EHR says of what it left out to the run's accounts.
+
+    Between two steps the caller may stop; the next call goes on. Raises CdsError where it cannot go on.
+    """
+    if run.ehr is None:
+        raise BadInput("Only an EHR's records can be fetched: name the EHR.")
+    export, _ = Export.objects.select_related("run__ehr").get_or_create(run=run)
+    if export.fetched_at is not None:
+        return
+    yield Fetching(words="asking the EHR for access")
+    run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    run.spool.chmod(0o700)
+    access = _access(run.ehr, export)
+    try:
+        yield from _exported(export, access)
+    except Gone:  # its export, or the links: once more from the beginning
+        _forget(export)
+        yield from _exported(export, access)
+
+
+def _access(ehr: Ehr, export: Export) -> Access:
+    """What the service must know is needed; what it would like to know is asked for, too."""
+    needs = registry.get(export.run.service_id).needs
+    needed = {f"{need.resource}.rs" for need in needs if need.required}
+    return access_to(ehr, needed=needed, wanted=[*(f"{need.resource}.rs" for need in needs), "Group.rs"])
+
+
+def _exported(export: Export, access: Access) -> Iterator[Fetching]:
+    with access.session(origins=tuple(access.ehr.file_origins.split())) as session:
+        if export.status_url is None:
+            yield from _begin(export, access, session)
+        if export.listed_at is None:
+            _list(export, (yield from _files(export, access, session)))
+        for file in export.files.order_by("part", "position"):
+            yield from _insist_on(file, export, access, session)
+        settle(export)
+        if not export.files.filter(part=ExportFile.Part.OUTPUT).exists():
+            (export.run.folder / "Patient.ndjson").touch(mode=0o600)  # nobody: that is an answer, too
+        export.fetched_at, export.progress = timezone.now(), ""
+        export.save(update_fields=["fetched_at", "progress"])
+        _delete(export, session)
+
+
+def _begin(export: Export, access: Access, session: requests.Session) -> Iterator[Fetching]:
+    """The address is kept before anybody looks there: whoever is killed from now on goes on there."""
+    export.kinds = sorted({need.resource for need in _asked(export, access)})
+    try:
+        url = yield from kick_off(export, session, [("_type", kind) for kind in export.kinds])
+    except NoExport as error:
+        raise FhirInvalid("The EHR has no export of this kind ($export).") from error
+    export.status_url, export.tries, export.next_at = url.encode(), 0, None
+    export.save()
+    audit.record("bulk-export", actor=audit.US, ehr=access.ehr, subject=str(export.run_id), types=export.kinds)
+
+
+def _asked(export: Export, access: Access) -> list[Need]:
+    """What the token opens, by the names that the EHR's version has."""
+    client = access.client()
+    needs = [client.version.asks(need) for need in registry.get(export.run.service_id).needs]
+    return [need for need in needs if client.opens(need)]
+
+
+def _files(export: Export, access: Access, session: requests.Session) -> Generator[Fetching, None, list[ExportFile]]:
+    """What the manifest names now, all of its pages."""
+    pages, url = list[tuple[str, manifest.Manifest]](), bytes(export.status_url or b"").decode()
+    while url and url not in dict(pages):
+        page = manifest.read((yield from await_manifest(export, session, url)))
+        pages.append((url, page))
+        url = page.next_page(url)
+    files = list(manifest.files_in(pages, export))
+    manifest.require_known(files, (access.ehr.fhir_base, *access.ehr.file_origins.split()))
+    export.needs_token, export.transaction_time = pages[0][1].requires_access_token, pages[0][1].transaction_time[:40]
+    return files
+
+
+@transaction.atomic
+def _list(export: Export, files: list[ExportFile]) -> None:
+    ExportFile.objects.bulk_create(files)
+    export.listed_at, export.next_at, export.tries = timezone.now(), None, 0
+    export.save()
+
+
+def _insist_on(file: ExportFile, export: Export, access: Access, session: requests.Session) -> Iterator[Fetching]:
+    """Once it is here it is not fetched again. A link that has expired is renewed once."""
+    file.export, renewed, tries = export, False, 0
+    while not file.here:
+        yield from due(export)
+        try:
+            yield from download.bring(file, ehr=access.ehr, auth=access if export.needs_token else None)
+        except download.Expired as error:
+            if renewed:
+                raise FhirRefused("The EHR does not hand out a file of its export, though its link is new.") from error
+            renewed = True
+            yield from _renew(file, export, access, session)
+        except (FhirUnreachable, download.Cut) as error:
+            tries += 1
+            if tries == TRIES:
+                raise
+            export.tries = tries
+            put_off(export, str(int(error.retry_after)) if error.retry_after is not None else "")
+    export.next_at = None
+
+
+def _renew(file: ExportFile, export: Export, access: Access, session: requests.Session) -> Iterator[Fetching]:
+    """The manifest is read again: it may have new links for the same files. Raises Gone where it has other files."""
+    found = {(one.part, one.position): one for one in (yield from _files(export, access, session))}
+    same = found.get((file.part, file.position))
+    if same is None or (same.kind, same.count) != (file.kind, file.count):
+        raise Gone("The EHR's export has other files now.")
+    for row in export.files.all():
+        if one := found.get((row.part, row.position)):
+            ExportFile.objects.filter(pk=row.pk).update(url=one.url)
+    file.url = same.url
+
+
+def _forget(export: Export) -> None:
+    """Nothing of it is of use any more."""
+    logger.warning("run %s: the EHR's export is gone, and is asked for again", export.run_id)
+    with transaction.atomic():
+        export.files.all().delete()
+        export.status_url = export.listed_at = export.next_at = None
+        export.save()
+    for folder in (
+        export.run.folder,
+        *(export.run.spool / part for part in (ExportFile.Part.DELETED, ExportFile.Part.ERROR)),
+    ):
+        shutil.rmtree(folder, ignore_errors=True)
+    export.run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def let_go(run: PopulationRun) -> None:
+    """Tell the EHR that its export is needed no longer, whether it was finished or not. That never fails."""
+    export = Export.objects.select_related("run__ehr").filter(run=run).exclude(status_url=None).first()
+    if export is None or run.ehr is None:
+        return
+    try:
+        access = _access(run.ehr, export)
+        with access.session(origins=tuple(access.ehr.file_origins.split())) as session:
+            _delete(export, session)
+    except CdsError:
+        logger.exception("run %s: the EHR could not be told that its export is no longer needed", run.pk)
+
+
+def _delete(export: Export, session: requests.Session) -> None:
+    """Bulk Data, "Bulk Data Delete Request". One that is gone already is as good."""
+    url = bytes(export.status_url or b"").decode()
+    try:
+        status = session.delete(url, headers={"Accept": "application/fhir+json"}, allow_redirects=False).status_code
+    except FhirError as error:
+        logger.warning("run %s: the export was not deleted at the EHR (%s)", export.run_id, type(error).__name__)
+        return
+    if status >= 400 and status not in {404, 410}:
+        logger.warning("run %s: the export was not deleted at the EHR (%d)", export.run_id, status)
+        return
+    export.status_url = None
+    export.save(update_fields=["status_url"])
