@@ -23,6 +23,7 @@ from smartapp.backend.scopes import WORDS
 from smartapp.backend.server import token_url
 
 LATEST_CALLS = 20
+LATEST_BATCHES = 10
 DAY = timedelta(days=1)
 _EXPLAINED = (
     "Another system of the hospital, or a partner's, that asks by itself: no person is logged in. It proves who it is "
@@ -72,14 +73,14 @@ class BackendClientAdmin(admin.ModelAdmin[BackendClient]):
     list_display = ("name", "ehr", "active", "last_call", "calls_today", "refused_today")
     list_filter = ("active", "ehr")
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
-    readonly_fields = ("hand_over", "latest_calls")
+    readonly_fields = ("hand_over", "latest_calls", "latest_batches")
     fieldsets = (
         (None, {"fields": ("name", "ehr", "client_id", "active"), "description": _EXPLAINED}),
         ("Its keys", {"fields": ("jwks_url", "jwks", "algorithms")}),
         ("What it may ask", {"fields": ("scopes",)}),
         ("How much", {"fields": ("calls_per_minute", "batches_per_day", "patients_per_batch")}),
         ("Tell its people", {"fields": ("hand_over",)}),
-        ("What it asked", {"fields": ("latest_calls",)}),
+        ("What it asked", {"fields": ("latest_batches", "latest_calls")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BackendClient]:
@@ -110,6 +111,11 @@ class BackendClientAdmin(admin.ModelAdmin[BackendClient]):
     def latest_calls(self, row: BackendClient) -> str:
         calls = row.calls.order_by("-received_at")[:LATEST_CALLS] if row.pk else ()
         return render_to_string("admin/smartapp/calls.html", {"calls": calls})
+
+    @admin.display(description="Latest batches")
+    def latest_batches(self, row: BackendClient) -> str:
+        batches = row.batches.select_related("run").order_by("-created_at")[:LATEST_BATCHES] if row.pk else ()
+        return render_to_string("admin/smartapp/batches.html", {"batches": batches})
 
     def get_readonly_fields(self, request: HttpRequest, obj: BackendClient | None = None) -> tuple[str, ...]:
         """Whose patients it may ask about is settled once: its jobs and the trail belong to that EHR."""

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
+from cds.fhir.versions import FHIR_JSON
 from smartapp.backend.models import KEY_TYPES
 from smartapp.backend.scopes import WORDS
 from smartapp.backend.server import issue, token_url
@@ -27,6 +28,14 @@ def token(request: HttpRequest) -> HttpResponse:
     except DatabaseError as error:
         logger.error("the database does not answer: %s", type(error).__name__)
         return JsonResponse({"error": "temporarily_unavailable"}, status=503, headers={"Cache-Control": "no-store"})
+
+
+@csrf_exempt
+def nothing_here(request: HttpRequest) -> HttpResponse:
+    """Machines are told in their own words, not by a page for people."""
+    issue = {"severity": "error", "code": "not-found", "diagnostics": "There is nothing at this address."}
+    outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
+    return JsonResponse(outcome, status=404, content_type=FHIR_JSON, headers={"Cache-Control": "no-store"})
 
 
 @require_GET

@@ -128,6 +128,11 @@ class Batch(models.Model):
         return (self.run.finished_at or self.created_at) + timedelta(hours=settings.BATCH_HOURS)
 
     @property
+    def not_scored(self) -> int:
+        """Patients who got a reason instead."""
+        return self.run.done - self.run.scored
+
+    @property
     def expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= timezone.now()
 

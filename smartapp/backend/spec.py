@@ -186,4 +186,6 @@ def _written() -> bytes:
     from drf_spectacular.generators import SchemaGenerator
 
     found: Schema = SchemaGenerator(urlconf="smartapp.backend.urls").get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    # Django REST framework reads a dollar as the end of a pattern, and drops it.
+    found["paths"]["/api/fhir/$score-batch"] = found["paths"].pop("/api/fhir/score-batch")
     return msgspec.json.encode(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, re_path
 
 from smartapp.backend import discovery, predict
 from smartapp.backend.batch.files import File
@@ -19,4 +19,5 @@ urlpatterns = [
     path("api/fhir/$score-batch", ScoreBatch.as_view(), name="score-batch"),
     path("api/fhir/batches/<uuid:batch_id>", Waiting.as_view(), name="batch"),
     path("api/fhir/batches/<uuid:batch_id>/<str:kind>.ndjson", File.as_view(), name="batch-file"),
+    re_path(r"^api/", discovery.nothing_here),  # whatever comes after, line ends too
 ]

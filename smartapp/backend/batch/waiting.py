@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import http_date
@@ -60,7 +61,7 @@ class Waiting(Api):
         batch.save(update_fields=["deleted_at"])
         audit.record("batch-delete", actor=client.actor, ehr=client.ehr, subject=str(batch.run_id))
         if population.cancel(batch.run, why="deleted by its caller", actor=client.actor):
-            tasks.sweep_soon(batch.run)
+            transaction.on_commit(lambda: tasks.sweep_soon(batch.run))
         else:
             population.let_go(batch.run)
         return Response(status=202)

@@ -8,11 +8,16 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from cds.models import AuditEntry, Ehr
-from smartapp.backend.models import ApiCall, BackendClient
+from cds import registry
+from cds.models import AuditEntry, Ehr, PopulationRun
+from cds.population import open_run
+from smartapp.backend.models import ApiCall, BackendClient, Batch
 from smartapp.backend.scopes import PREDICT, SCORE_BATCH
 from tests.smartapp.backend.outside import EC, RSA, Outside, published
+
+NOW = timezone.now()
 
 
 def signed_in(role: str) -> Client:
@@ -101,6 +106,22 @@ def test_the_page_shows_what_a_caller_asked(integrator: Client, ehr: Ehr) -> Non
     listed = integrator.get(reverse("admin:smartapp_backendclient_changelist")).content.decode()
     assert row.name in listed
     assert integrator.get(reverse("admin:smartapp_apicall_changelist")).status_code == 200
+
+
+def test_the_page_shows_what_became_of_a_callers_batches(integrator: Client, ehr: Ehr) -> None:
+    row = Outside.registered(ehr).row
+    asked = {"source": PopulationRun.Source.UPLOAD, "ehr": ehr, "client": row.actor}
+    done = open_run(registry.get("diabetes-risk"), **asked)
+    PopulationRun.objects.update(state="done", patients=412, scored=371, not_applicable=40, failed=1, finished_at=NOW)
+    waits = open_run(registry.get("metformin-renal"), **asked)
+    for run in (done, waits):
+        Batch.objects.create(client=row, run=run)
+    address = reverse("admin:smartapp_backendclient_change", args=[row.pk])
+    page = integrator.get(address).content.decode()
+    for shown in ("metformin-renal", "Waiting for a worker", "not counted yet", "its end", "Done", "412", "371", "41"):
+        assert shown in page
+    Batch.objects.update(deleted_at=NOW)
+    assert "deleted by the caller" in integrator.get(address).content.decode()
 
 
 def test_whose_patients_it_asks_about_is_settled_once(integrator: Client, ehr: Ehr) -> None:

@@ -22,6 +22,16 @@ def spool(tmp_path: Path, settings: Settings) -> Path:
 @pytest.fixture
 def asking(outside: Outside, spool: Path) -> Asking:
     """Where nobody works on what is begun: a test asks for the work when it wants it done."""
+    return allowed(outside)
+
+
+@pytest.fixture
+def served(worker: None, outside: Outside) -> Asking:
+    """Where a worker is there; it looks into the folder that the settings name."""
+    return allowed(outside)
+
+
+def allowed(outside: Outside) -> Asking:
     outside.row.scopes = f"{PREDICT} {SCORE_BATCH} {READ_RESULTS}"
     outside.row.save()
     return Asking(outside)

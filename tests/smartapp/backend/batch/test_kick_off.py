@@ -92,9 +92,8 @@ def test_the_records_go_when_everybody_has_an_answer(asking: Asking, spool: Path
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_takes_it_by_itself(worker: None, asking: Asking) -> None:
-    path = asking.begun()
-    assert asking.when_done(path)["output"]
+def test_a_worker_takes_it_by_itself(served: Asking) -> None:
+    assert served.when_done(served.begun())["output"]
 
 
 # --- What is refused -----------------------------------------------------------------------------------------------
