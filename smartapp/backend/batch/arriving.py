@@ -104,7 +104,8 @@ class Part:
             self._keep(self._begun)
         if self._inflating is not None and not self._inflating.eof:
             raise Unusable(Issue("incomplete", "the gzip file ends before its end"))
-        self._keep(b"\n")  # the last line counts, too
+        if self._line or self._skipping:
+            self._keep(b"\n")  # the last line counts, too
         with _room():
             self.file.close()
 

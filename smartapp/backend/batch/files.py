@@ -14,7 +14,8 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from cds import audit
-from cds.models import PopulationFlaw, PopulationResult, PopulationRun
+from cds.models import PopulationResult, PopulationRun
+from cds.population.intake import LISTED
 from smartapp.backend.api import Api, caller
 from smartapp.backend.batch.own import own
 from smartapp.backend.formats import NDJSON
@@ -40,7 +41,8 @@ class File(Api):
 
 
 def lines_in(run: PopulationRun, kind: str) -> int:
-    return _results(run, kind).count() + (run.flaws.count() if kind == "OperationOutcome" else 0)
+    flawed = run.flaws.count() + sum(1 for _ in _not_listed(run)) if kind == "OperationOutcome" else 0
+    return _results(run, kind).count() + flawed
 
 
 def _results(run: PopulationRun, kind: str) -> QuerySet[PopulationResult]:
@@ -51,13 +53,21 @@ def _results(run: PopulationRun, kind: str) -> QuerySet[PopulationResult]:
 def _lines(run: PopulationRun, kind: str) -> Iterator[bytes]:
     rows = _results(run, kind).only("resource").iterator(chunk_size=ROWS)
     resources = (bytes(row.resource or b"") for row in rows)
-    flaws = run.flaws.order_by("pk").iterator() if kind == "OperationOutcome" else ()
+    flaws = chain(map(str, run.flaws.order_by("pk").iterator()), _not_listed(run)) if kind == "OperationOutcome" else ()
     yield from chain(resources, map(_flaw, flaws))
 
 
-def _flaw(flaw: PopulationFlaw) -> bytes:
+def _not_listed(run: PopulationRun) -> Iterator[str]:
+    """Of many lines with one reason in one file the first have their own entry, the others are counted in one."""
+    for file, account in run.files.items():
+        for reason, count in account["flaws"].items():
+            if count > LISTED:
+                yield f"{file}, {count - LISTED} more lines: {reason}"
+
+
+def _flaw(said: str) -> bytes:
     """A line of the upload that was not used."""
-    issue = {"severity": "error", "code": "structure", "diagnostics": str(flaw)}
+    issue = {"severity": "error", "code": "structure", "diagnostics": said}
     return msgspec.json.encode({"resourceType": "OperationOutcome", "issue": [issue]})
 
 
