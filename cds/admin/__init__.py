@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from cds.admin import ehr, feedback, happened, renewal, shelf, stages, subscriptions, watch, whose, write_backs
+from cds.admin import (
+    ehr,
+    feedback,
+    happened,
+    population,
+    renewal,
+    shelf,
+    stages,
+    subscriptions,
+    watch,
+    whose,
+    write_backs,
+)
 
 __all__ = [
     "ehr",
     "feedback",
     "happened",
+    "population",
     "renewal",
     "shelf",
     "stages",

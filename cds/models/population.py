@@ -134,7 +134,7 @@ class PopulationResult(models.Model):
             models.Index(fields=["run", "-probability"], name="highest_risk_of_a_run"),
             models.Index(fields=["run", "outcome", "reason"], name="reasons_of_a_run"),
         ]
-        permissions = [("view_worklist", "Can open the worklist of a population run")]
+        permissions = [("open_worklist", "Can open the worklist of a population run")]
 
     def __str__(self) -> str:
         return f"{self.outcome} ({self.reason})"
