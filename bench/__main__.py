@@ -13,6 +13,7 @@ import time
 
 import requests
 
+from bench import population
 from bench.bodies import SMALL, body
 from bench.report import write
 from bench.rounds import PEER, Cell, Rounds, Row, cells
@@ -23,6 +24,9 @@ def main() -> None:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that everything is taken down
     started = time.monotonic()
+    if options.population:
+        population.rewrite(ROOT / "docs" / "benchmarks.md", population.measure(rounds=options.rounds))
+        return
     workers = Workers.parse(options.workers)
     with stage(workers) as on:
         micro = _micro(on, seconds=0.5 if options.quick else 3.0)
@@ -37,6 +41,7 @@ def main() -> None:
         times = f"{options.seconds:g} s (317 KB and arrivals: twice as long)"
         method = f"Medians of {options.rounds} rounds of {times}, taking turns."
         path = write(ROOT, rows, micro, method=method, workers=workers)
+        population.rewrite(path, population.measure(rounds=options.rounds))
         print(f"written: {path.relative_to(ROOT)}")
 
 
@@ -47,6 +52,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=2.0, help="the measured time of one cell in one round")
     parser.add_argument("--workers", default="2x2", help="Celery processes x threads")
     parser.add_argument("--only", default="", help="a pattern that the names must match; nothing is written")
+    parser.add_argument("--population", action="store_true", help="that section alone; the others stay as they are")
     return parser.parse_args()
 
 

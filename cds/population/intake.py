@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,12 @@ def _owner(head: Owned) -> tuple[str, str]:
     """The patient's id, or "" and why there is none."""
     if head.resource_type == "Patient":
         return (head.id, "") if head.id and head.id.isprintable() else ("", NO_ID)
-    *kind, owner = relative(head.reference).split("/")
+    return _referred(head.reference)
+
+
+@lru_cache(maxsize=1024)  # one patient's lines often stand together
+def _referred(reference: str) -> tuple[str, str]:
+    *kind, owner = relative(reference).split("/")
     if kind and kind[-1] != "Patient":
         return "", NOBODY
     return (owner, "") if owner and owner.isprintable() else ("", NOBODY)

@@ -147,7 +147,9 @@ def connect() -> duckdb.DuckDBPyConnection:
         "memory_limit": MEMORY,
         "autoinstall_known_extensions": False,
     }
-    return duckdb.connect(":memory:", config=limits)
+    found = duckdb.connect(":memory:", config=limits)
+    found.execute("SET enable_progress_bar = false")  # it would draw into our output
+    return found
 
 
 def _unfinished(file: Path) -> bytes:

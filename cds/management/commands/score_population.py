@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from tqdm import tqdm
 from cds import registry
 from cds.errors import CdsError
 from cds.models import Ehr, PopulationResult, PopulationRun
-from cds.population import Fetching, Reading, open_run, pause, resume, sweep
+from cds.population import Busy, Fetching, Reading, cancel, open_run, pause, resume, sweep
 from scoring.errors import ScoringError
 
 Source, State = PopulationRun.Source, PopulationRun.State
@@ -42,10 +43,18 @@ class Command(BaseCommand):
         parser.add_argument("--at", help="judge the record as of this date-time (ISO 8601); default: now")
         parser.add_argument("--out", type=Path, help="write the answers as NDJSON, one line a patient")
         parser.add_argument("--resume", metavar="RUN", help="the id of a run that was stopped")
+        parser.add_argument(
+            "--pause", metavar="RUN", help="stop that run after the block under way, whoever works on it"
+        )
+        parser.add_argument("--cancel", metavar="RUN", help="stop it for good; what is answered is kept")
+        parser.add_argument("--why", default="", help="the reason, for --pause and --cancel")
         parser.add_argument("--anew", action="store_true", help="begin again, even if such a run was stopped")
         parser.add_argument("--worklist-only", action="store_true", help="write nothing back, whatever the policy")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["pause"] or options["cancel"]:
+            self._stop(options)
+            return
         try:
             run = self._run(options)
             self._sweep(run)
@@ -56,6 +65,19 @@ class Command(BaseCommand):
             _write(run, options["out"])
         if run.state == State.FAILED:
             raise CommandError(f"{run.error} What is answered is kept; the same command goes on.")
+
+    def _stop(self, options: dict[str, Any]) -> None:
+        """Another process may work on it; where none does, it stops here."""
+        run, verb = _named(options["pause"] or options["cancel"]), pause if options["pause"] else cancel
+        if not options["why"]:
+            raise CommandError("Say why with --why: it stands in the audit trail.")
+        if not verb(run, why=options["why"], actor=getpass.getuser()):
+            raise CommandError(f"The run is {run.get_state_display().lower()}: there is nothing to stop.")
+        with suppress(Busy):
+            for _ in sweep(run, run.folder):  # takes note of the wish
+                pass
+        run.refresh_from_db()
+        self.stdout.write(f"Run {run.pk} is {run.get_state_display().lower()}, and is to {run.wish}.")
 
     def _run(self, options: dict[str, Any]) -> PopulationRun:
         """The one that was named, or the unfinished one of this folder and question, or a new one."""

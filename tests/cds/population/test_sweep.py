@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cds import registry
+from cds import registry, tasks
 from cds.assess import answer
 from cds.models import Assessment, AuditEntry, Ehr, EnabledService, PopulationRun, WriteBack
 from cds.opt_out import opt_out
-from cds.population import Busy, Progress, cancel, open_run, pause, resume, sweep
+from cds.population import Busy, Progress, cancel, open_run, pause, resume, sweep, unfinished
 from smartapp.demo_ehr.cast import read_cast
 from tests.cds.population.conftest import THE_CAST, asked, exported, reasons
 
@@ -129,6 +129,29 @@ def test_two_workers_never_have_the_same_run(ehr: Ehr, folder: Path) -> None:
     with pytest.raises(Busy):
         next(sweep(run, folder, block=2))
     first.close()
+
+
+def test_a_run_whose_worker_was_killed_is_taken_up_by_the_next(ehr: Ehr, folder: Path) -> None:
+    run = open_run(registry.get("diabetes-risk"), ehr=ehr, detail=str(folder))
+    killed = sweep(run, folder, block=2)
+    assert any(step == Progress(done=2, of=6) for step in killed)
+    killed.close()
+    assert [left.pk for left in unfinished()] == [run.pk]
+    tasks.sweep(str(run.pk))
+    assert not list(unfinished())
+    assert reasons(run) == THE_CAST
+
+
+def test_what_was_wished_of_a_run_while_nobody_worked_on_it_is_done_by_the_next_worker(ehr: Ehr, folder: Path) -> None:
+    run = open_run(registry.get("diabetes-risk"), ehr=ehr, detail=str(folder))
+    assert pause(run, why="lunch", actor="it")
+    tasks.sweep(str(run.pk))
+    assert not list(unfinished())
+    assert cancel(run, why="wrong folder", actor="it")
+    assert [left.pk for left in unfinished()] == [run.pk]
+    tasks.sweep(str(run.pk))
+    run.refresh_from_db()
+    assert (run.state, run.done) == (State.CANCELLED, 0)
 
 
 def test_a_service_that_is_off_is_not_asked(ehr: Ehr, folder: Path) -> None:

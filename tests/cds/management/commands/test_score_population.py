@@ -11,7 +11,9 @@ from django.conf import settings as config
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from cds.models import Ehr, PopulationRun
+from cds import registry
+from cds.models import AuditEntry, Ehr, PopulationRun
+from cds.population import open_run
 from smartapp.demo_ehr.cast import read_cast
 from tests.cds.population.conftest import exported
 
@@ -51,6 +53,24 @@ def test_a_run_that_is_done_is_not_taken_for_one_to_go_on_with(ehr: Ehr, folder:
     score("--source", str(folder))
     score("--source", str(folder))
     assert PopulationRun.objects.count() == 2
+
+
+def test_a_run_is_paused_and_cancelled_from_another_process(ehr: Ehr, folder: Path) -> None:
+    run = open_run(registry.get("diabetes-risk"), ehr=ehr, detail=str(folder))
+    assert "is paused" in score("--pause", str(run.pk), "--why", "lunch")
+    assert "is cancelled" in score("--cancel", str(run.pk), "--why", "wrong folder")
+    with pytest.raises(CommandError, match="nothing to stop"):
+        score("--cancel", str(run.pk), "--why", "again")
+    said = AuditEntry.objects.filter(action__in=["sweep-pause", "sweep-cancel"]).order_by("pk")
+    assert [entry.detail["reason"] for entry in said] == ["lunch", "wrong folder"]
+
+
+def test_who_stops_a_run_says_why(ehr: Ehr, folder: Path) -> None:
+    run = open_run(registry.get("diabetes-risk"), ehr=ehr, detail=str(folder))
+    with pytest.raises(CommandError, match="--why"):
+        score("--pause", str(run.pk))
+    run.refresh_from_db()
+    assert run.wish == PopulationRun.Wish.RUN
 
 
 @pytest.mark.parametrize(
