@@ -32,6 +32,7 @@ __all__ = [
     "expire_batches",
     "follow",
     "follow_up",
+    "keep_listening",
     "pick_up_lost",
     "prepare_review",
     "prepare_reviews",
@@ -183,6 +184,13 @@ def follow_up() -> None:
         follow.delay(subscription_id)
     for row_id in notified.due_rescorings():
         rescore.delay(row_id)
+
+
+@shared_task
+def keep_listening() -> None:
+    """Search where nothing is heard any more; ask again before an EHR forgets what it was asked."""
+    notified.renew()
+    notified.recover()
 
 
 @shared_task

@@ -21,8 +21,10 @@ from cds.models import (
     ModelChange,
     SettingsChange,
     StageChange,
+    Subscription,
     WriteBack,
 )
+from cds.notified.silence import silent
 from hooks.models import HookCall
 from scoring.models import DriftReport, ModelVersion
 
@@ -153,8 +155,18 @@ def waiting() -> list[Waiting]:
             count=failed.count(),
             url=_list("cds_assessment", status__in="failed,expired", test__exact="0"),
         ),
+        Waiting(
+            what="EHRs that should tell of new results and are silent or in error",
+            count=_unheard(),
+            url=_list("cds_subscription"),
+        ),
         *_to_review(),
     ]
+
+
+def _unheard() -> int:
+    rows = Subscription.objects.filter(ehr__active=True)
+    return sum(row.state in {Subscription.State.ERROR, Subscription.State.OFF} or silent(row) for row in rows)
 
 
 def _to_review() -> list[Waiting]:
@@ -209,4 +221,4 @@ _WRITE_BACKS = {
 
 
 def _list(model: str, **filters: str) -> str:
-    return f"{reverse(f'admin:{model}_changelist')}?{urlencode(filters)}"
+    return f"{reverse(f'admin:{model}_changelist')}?{urlencode(filters)}".rstrip("?")

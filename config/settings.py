@@ -168,6 +168,7 @@ CELERY_TASK_ROUTES = {
     "cds.tasks.sweep*": {"queue": "batch"},
     "cds.tasks.expire_batches": {"queue": "batch"},
     "cds.tasks.follow*": {"queue": "batch"},
+    "cds.tasks.keep_listening": {"queue": "batch"},
     "cds.tasks.rescore": {"queue": "batch"},
     "cds.tasks.renew_models": {"queue": "training"},  # needs the extra `train`
 }
@@ -176,6 +177,7 @@ CELERY_BEAT_SCHEDULE = {
     "pick-up-lost-assessments": {"task": "cds.tasks.pick_up_lost", "schedule": 15.0},
     "send-write-backs": {"task": "cds.tasks.send_write_backs", "schedule": 15.0},
     "follow-up": {"task": "cds.tasks.follow_up", "schedule": 10.0},
+    "keep-listening": {"task": "cds.tasks.keep_listening", "schedule": 300.0},
     "sweep-on": {"task": "cds.tasks.sweep_on", "schedule": 60.0},
     "expire-batches": {"task": "cds.tasks.expire_batches", "schedule": crontab(minute=25)},
     "reach-ehrs": {"task": "cds.tasks.reach_ehrs", "schedule": 300.0},

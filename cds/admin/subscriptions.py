@@ -12,8 +12,11 @@ from django.http import HttpRequest, HttpResponse
 
 from cds.admin import pages
 from cds.admin.happened import ReadOnly
+from cds.errors import FhirError
 from cds.models import Ehr, Rescoring, Subscription
 from cds.notified import listening, subscribe
+from cds.notified.silence import silent
+from cds.notified.token import HandOver
 
 
 class ListenForm(forms.ModelForm[Subscription]):
@@ -45,14 +48,18 @@ class ListenForm(forms.ModelForm[Subscription]):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(ReadOnly):
-    list_display = ("ehr", "style", "state", "heard_at", "last_event", "missing", "reason")
+    list_display = ("ehr", "style", "state", "heard_at", "in_time", "last_event", "missing", "ends_at", "reason")
     list_filter = ("state", "style", "ehr")
     list_select_related = ("ehr",)
     fields = (
         *("ehr", "style", "topic", "state", "reason", "remote_id", "heartbeat_seconds"),
-        *("created_at", "heard_at", "last_event", "gap_at", "searched_until"),
+        *("created_at", "ends_at", "heard_at", "last_event", "gap_at", "searched_until"),
     )
     actions = ("end",)
+
+    @admin.display(description="Heard of in time", boolean=True)
+    def in_time(self, row: Subscription) -> bool:
+        return not silent(row)
 
     @admin.display(description="Missing since", ordering="gap_at")
     def missing(self, row: Subscription) -> Any:
@@ -73,14 +80,28 @@ class SubscriptionAdmin(ReadOnly):
         if form.is_valid():
             row = form.save(commit=False)
             values = subscribe.listen(row, actor=pages.actor(request, row.ehr))
-            shown = {"row": row, "values": values, "criteria": listening.criteria(row.ehr)}
+            shown = {
+                "row": row,
+                "values": values,
+                "criteria": listening.criteria(row.ehr),
+                "why_not": _asked(row, values),
+            }
         return pages.rendered(self, request, "subscription/listen", "Listen for new results", **shown)
 
     @admin.action(description="Stop listening", permissions=["listen"])
     def end(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
         for row in queryset.select_related("ehr"):
-            subscribe.end(row, actor=pages.actor(request, row.ehr))
-            messages.success(request, f"{row}: Bedside listens no more. Ask the EHR's people to delete it there.")
+            by_hand = subscribe.end(row, actor=pages.actor(request, row.ehr))
+            messages.success(request, f"{row}: Bedside listens no more. {by_hand}")
+
+
+def _asked(row: Subscription, values: HandOver) -> str:
+    """Why the EHR could not be asked by us, so that people have to; "" where it was."""
+    try:
+        subscribe.ask(row, values)
+    except FhirError as error:
+        return str(error)
+    return ""
 
 
 @admin.register(Rescoring)

@@ -38,6 +38,7 @@ class Subscription(models.Model):
     reason = models.CharField(max_length=200, blank=True, help_text="What is wrong, in one sentence.")
     heartbeat_seconds = models.PositiveIntegerField(null=True, blank=True, help_text="As it was asked for.")
     created_at = models.DateTimeField(default=timezone.now)
+    ends_at = models.DateTimeField(null=True, help_text="When the EHR forgets it; null where we have not asked for it.")
     heard_at = models.DateTimeField(null=True, help_text="The last notification of any kind.")
     last_event = models.BigIntegerField(null=True)
     last_event_at = models.DateTimeField(null=True)

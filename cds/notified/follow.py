@@ -14,14 +14,15 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from cds.errors import FhirError, FhirInvalid
+from cds.errors import BadInput, FhirError, FhirInvalid, FhirRefused
 from cds.fhir.client import FhirServer
 from cds.fhir.notification import Event
 from cds.fhir.notification import found as read_found
 from cds.fhir.notification import page as read_page
+from cds.fhir.notification import read as read_notification
 from cds.models import NotifiedEvent, Subscription
 from cds.notified import listening, owed
-from cds.notified.hear import count_on
+from cds.notified.hear import count_on, hear
 from cds.system import system_client
 
 logger = logging.getLogger(__name__)
@@ -37,9 +38,9 @@ def follow(subscription_id: int) -> None:
     row = Subscription.objects.select_related("ehr").get(pk=subscription_id)
     seen = row.due_at
     try:
-        client = system_client(row.ehr, needed=("Observation.rs",))
+        client = system_client(row.ehr, needed=("Observation.rs",), wanted=("Subscription.r",))
         _read_events(row, client)
-        _fill_gap(row)
+        _fill_gap(row, client)
         _search(row, client)
     except FhirError as error:
         logger.warning("subscription %s could not be followed up: %s", row.pk, error)
@@ -95,11 +96,30 @@ def _count(row: Subscription) -> None:
     )
 
 
-@transaction.atomic
-def _fill_gap(row: Subscription) -> None:
-    """An event that has not come in time never will: what it was about is searched for."""
+def _fill_gap(row: Subscription, client: FhirServer) -> None:
+    """An event that has not come in time is asked for; if it is not to be had, what it was about is searched for."""
     if row.gap_at is None or timezone.now() < row.gap_at + GRACE:
         return
+    _ask_for_events(row, client)
+    _count(row)
+    if row.gap_at is not None:
+        _close_gap(row)
+
+
+def _ask_for_events(row: Subscription, client: FhirServer) -> None:
+    """Backport, "$events": both ends are inclusive; a server need not have it, nor all events of the past."""
+    if not row.remote_id or row.last_event is None:
+        return
+    bounds = f"eventsSinceNumber={row.last_event + 1}&eventsUntilNumber={row.told}&content=id-only"
+    try:
+        found = client.get(f"Subscription/{row.remote_id}/$events?{bounds}")
+        hear(row, read_notification(found, base=row.ehr.fhir_base))
+    except (FhirInvalid, FhirRefused, BadInput) as error:
+        logger.warning("subscription %s: the missing events are not to be had: %s", row.pk, type(error).__name__)
+
+
+@transaction.atomic
+def _close_gap(row: Subscription) -> None:
     fresh = Subscription.objects.select_for_update().get(pk=row.pk)
     logger.warning("subscription %s: events up to %s never came; they are searched for", row.pk, fresh.told)
     fresh.last_event, fresh.gap_at, fresh.search_due = fresh.told, None, True

@@ -26,7 +26,8 @@ def hear(subscription: Subscription, told: Notification) -> int:
     """How many events are news. Raises BadInput for a notification of another subscription."""
     row = Subscription.objects.select_for_update(of=("self",)).select_related("ehr").get(pk=subscription.pk)
     _require_same(row, told)
-    _note_state(row, told)
+    if not told.kind.startswith("query-"):  # an answer to us shows nothing of the way from them to us
+        _note_state(row, told)
     news = []
     for event in told.events:
         if _is_news(row, event):
@@ -57,8 +58,8 @@ def _note_state(row: Subscription, told: Notification) -> None:
         row.state, row.reason = State(told.status), "The EHR says so."
     elif row.state in {State.REQUESTED, State.ERROR} and told.status != "requested":
         row.state, row.reason = State.ACTIVE, ""
-    if told.kind == "handshake" and row.state == State.REQUESTED:
-        row.state = State.ACTIVE  # it becomes so once we have answered
+    if told.kind == "handshake" and row.state in {State.REQUESTED, State.ERROR}:
+        row.state, row.reason = State.ACTIVE, ""  # it becomes so once we have answered
     if told.count is None or told.kind == "event-notification":
         return
     if row.last_event is None:

@@ -8,10 +8,12 @@ from urllib.parse import parse_qsl, urlencode
 
 from smartapp.demo_ehr import addresses
 from smartapp.demo_ehr.compartment import require_belonging
+from smartapp.demo_ehr.courier import courier
 from smartapp.demo_ehr.grants import Grant
 from smartapp.demo_ehr.outcomes import FhirError, Resource
 from smartapp.demo_ehr.search import Criteria, select
 from smartapp.demo_ehr.store import chart_store
+from smartapp.demo_ehr.subscriptions import asked_by
 from smartapp.demo_ehr.validation import require_known, require_references, require_valid
 
 PAGE = 50
@@ -120,10 +122,20 @@ def enter(grant: Grant, resource: Resource, *, if_none_exist: str | None = None,
     require_known(kind)
     grant.require(kind, "c")
     require_valid(resource)
+    subscribed(resource)
     existing = one_existing(kind, if_none_exist) if if_none_exist else None
     if existing:
         return with_version(existing)
     return with_version(chart_store().create(resource, author=grant.author, resource_id=new_id), status=201)
+
+
+def subscribed(resource: Resource) -> None:
+    """What is asked for is offered here, and there is somebody who delivers it. Its status is the server's to set."""
+    if resource["resourceType"] == "Subscription":
+        if resource["status"] not in {"requested", "off"}:
+            raise FhirError(422, "invalid", "a client may set the status to requested or off")
+        asked_by(resource)
+        courier().start()
 
 
 def one_existing(kind: str, query: str) -> Resource | None:
@@ -150,6 +162,7 @@ def replace(grant: Grant, resource: Resource, *, if_match: str | None = None) ->
     require_known(kind)
     grant.require(kind, "u")
     require_valid(resource)
+    subscribed(resource)
     store = chart_store()
     if not store.has(kind, resource_id):
         raise FhirError(405, "not-supported", "ids are given by the server")

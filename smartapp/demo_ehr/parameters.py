@@ -133,6 +133,7 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         "condition": reference("condition"),
     },
     "ServiceRequest": {**OF_REQUEST, "authored": date("authoredOn"), "requester": reference("requester")},
+    "Subscription": {"status": token("status"), "url": string("channel.endpoint")},
 }
 
 

@@ -22,6 +22,8 @@ class Store:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self._written_to = threading.Condition(self._lock)
+        self._journal: list[Key | None] = []
         self.reset()
 
     def reset(self) -> None:
@@ -32,16 +34,34 @@ class Store:
             self._authors: dict[Key, str] = {}
             for resource in [*read_cast(), *population_group()]:
                 self._put(resource, resource["id"], author="hospital")
+            self._journal = [None] * len(self._journal)  # of the day before; who follows it keeps their place
+
+    @property
+    def position(self) -> int:
+        """Where the journal of what was written ends now."""
+        with self._lock:
+            return len(self._journal)
+
+    def written_since(self, position: int, *, wait: float) -> tuple[list[Resource], int]:
+        """What was written after `position`, and the new one; waits up to `wait` seconds until there is something."""
+        with self._written_to:
+            self._written_to.wait_for(lambda: len(self._journal) > position, timeout=wait)
+            keys = [
+                key for key in self._journal[position:] if key and key in self._versions and key not in self._deleted
+            ]
+            return [self._versions[key][-1] for key in keys], len(self._journal)
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """What is written inside is undone when the block fails; nobody else writes or reads meanwhile."""
         with self._lock:
             before = (dict(self._versions), dict(self._deleted), dict(self._authors))
+            written = len(self._journal)
             try:
                 yield
             except BaseException:
                 self._versions, self._deleted, self._authors = before
+                del self._journal[written:]
                 raise
 
     def read(self, kind: str, resource_id: str) -> Resource:
@@ -106,6 +126,8 @@ class Store:
             stored["meta"] = stored.get("meta", {}) | stamp
             self._versions[key] = (*earlier, stored)
             self._authors[key] = author
+            self._journal.append(key)
+            self._written_to.notify_all()
             return stored
 
 

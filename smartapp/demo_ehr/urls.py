@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from smartapp.demo_ehr import authorize, bulk, chart, fhir, oauth, stow
+from smartapp.demo_ehr import authorize, bulk, chart, fhir, oauth, recovery, stow
 
 app_name = "demo_ehr"
 
@@ -33,6 +33,8 @@ urlpatterns = [
     path("fhir/Group/<str:group>/$export", bulk.of_group),
     path("fhir/bulkstatus/<str:job_id>", bulk.status),
     path("bulk/<str:job_id>/<str:name>", bulk.file),
+    path("fhir/Subscription/<str:subscription_id>/$status", recovery.status),
+    path("fhir/Subscription/<str:subscription_id>/$events", recovery.events),
     path("fhir/<str:kind>", fhir.of_type),
     path("fhir/<str:kind>/_search", fhir.search_by_post),
     path("fhir/<str:kind>/<str:resource_id>", fhir.of_instance),

@@ -6,12 +6,17 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from cds.models import Ehr, Rescoring, Subscription
 from cds.notified import due_subscriptions, follow
+from smartapp.demo_ehr.courier import courier
+from smartapp.demo_ehr.notices import Event
+from smartapp.demo_ehr.store import chart_store
+from smartapp.demo_ehr.subscriptions import BACKPORT, TOPIC
 from tests.cds.notified.conftest import Listener
 from tests.cds.notified.notices import STYLES, measured, notice
 from tests.smartapp.stranger import Hospital
@@ -86,6 +91,31 @@ def test_an_event_that_never_came_is_searched_for(listener: Listener) -> None:
     follow(listener.pk)
     assert "farah" in owed()
     assert (listener.row.last_event, listener.row.gap_at) == (2, None)
+
+
+def test_what_is_missing_is_asked_for_by_its_number(listener: Listener) -> None:
+    """$events of the demo hospital, which knows of one that we have not heard of."""
+    result = measured("dara")
+    made: dict[str, Any] = {
+        "resourceType": "Subscription",
+        "status": "off",
+        "criteria": TOPIC,
+        "reason": "x",
+        "channel": {"type": "rest-hook", "endpoint": listener.values.endpoint, "payload": "application/fhir+json"},
+    }
+    made["channel"]["_payload"] = {
+        "extension": [{"url": f"{BACKPORT}/backport-payload-content", "valueCode": "id-only"}]
+    }
+    there = chart_store().create(made, author="hospital")
+    courier().line(there).events.append(Event(number=1, at="2026-10-01T10:00:00Z", resource=result))
+    Subscription.objects.update(remote_id=there["id"])
+    listener.hears(notice(kind="heartbeat", count=1, subscription=there["id"]))
+    long_ago(listener, gap_at=timedelta(seconds=61))
+    follow(listener.pk)
+    row = listener.row
+    assert (row.last_event, row.gap_at, row.search_due) == (1, None, False)
+    follow(listener.pk)
+    assert owed() == ["dara"]
 
 
 def test_an_event_that_may_still_come_is_waited_for(listener: Listener) -> None:
