@@ -118,7 +118,12 @@ class Treatment(Coded, frozen=True, kw_only=True, gc=False):
 
 
 class Stay(Coded, frozen=True, kw_only=True, gc=False):
-    """An Encounter; its class is among the codes."""
+    """An Encounter; its class is among the codes.
+
+    `places`: where it happens, as references; the narrower first: Encounter.location, then Encounter.serviceProvider.
+    """
+
+    places: tuple[str, ...] = ()
 
 
 class Order(Coded, frozen=True, kw_only=True, gc=False):

@@ -36,25 +36,27 @@ def gather(  # noqa: PLR0913 -- the door's whole question, each part named
     prefetch: Mapping[str, msgspec.Raw] | None = None,
     encounter_id: str | None = None,
     labels_read: str = "",
+    also: tuple[Need, ...] = (),
     tally: dict[str, str] | None = None,
 ) -> PatientContext:
     """The facts that `service` needs about one patient; `now` is in the EHR's zone.
 
     Raises MissingData (412) when a required need is neither in the prefetch nor fetchable. `labels_read`: the security
     labels (cds.labels) whose entries this hospital allows, by comma. What the client's token does not open is not asked
-    for. `tally` is filled with what became of each prefetch key.
+    for. `also`: what the door itself wants to know of the record. `tally` is filled with what became of each prefetch key.
     """
+    needs = (*service.needs, *also)
     out = kept_out(except_for=labels_read)
     reader = Reader(patient_id=patient_id, zone=now.tzinfo, kept_out=out)  # type: ignore[arg-type]  # PatientContext refuses a naive `now`
-    readings = _from_prefetch(service.needs, prefetch or {}, reader)
+    readings = _from_prefetch(needs, prefetch or {}, reader)
     if tally is not None:
-        tally |= {need.key: _became(need, prefetch or {}, readings.get(need.key)) for need in service.needs}
+        tally |= {need.key: _became(need, prefetch or {}, readings.get(need.key)) for need in needs}
     if client is not None:
-        unanswered = [need for need in service.needs if need.key not in readings or readings[need.key].failed]
+        unanswered = [need for need in needs if need.key not in readings or readings[need.key].failed]
         readings |= fetch(_asked(unanswered, client), client=client, reader=reader)
-        for need in service.needs:
+        for need in needs:
             _follow(need, readings.get(need.key), client=client, reader=reader)
-    return assemble(service.needs, readings, patient_id=patient_id, now=now, encounter_id=encounter_id)
+    return assemble(needs, readings, patient_id=patient_id, now=now, encounter_id=encounter_id)
 
 
 def _asked(needs: list[Need], client: FhirServer) -> list[Need]:

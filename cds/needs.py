@@ -10,6 +10,7 @@ from msgspec import Struct
 from cds.analytes import Analyte
 from cds.codes import BLOOD_PRESSURE_PANELS, Code
 
+ENCOUNTER_TOKEN = "{{context.encounterId}}"  # noqa: S105 -- as below
 PATIENT_TOKEN = "{{context.patientId}}"  # noqa: S105 -- a CDS Hooks prefetch token, not a secret
 
 
@@ -49,6 +50,11 @@ class Need(Struct, frozen=True, kw_only=True):
     @classmethod
     def resources(cls, key: str, resource: str, query: str = "_count=200", *, required: bool = False) -> Need:
         return cls(key=key, resource=resource, query=query, required=required)
+
+    @classmethod
+    def encounter(cls, encounter_id: str) -> Need:
+        """The one that the EHR named, for where it happens; a search, so that it is this patient's."""
+        return cls(key="encounter", resource="Encounter", query=f"_id={encounter_id}")
 
     @property
     def all_codes(self) -> frozenset[Code]:

@@ -15,6 +15,7 @@ from cds import registry
 from cds.cards import Card
 from cds.context import PatientContext
 from cds.errors import Gone, UnknownService
+from cds.facilities import places, refined
 from cds.finding import Outcome
 from cds.models import Assessment, EnabledService
 from cds.service import DecisionService
@@ -96,7 +97,8 @@ def as_of_today(assessment: Assessment) -> Replay:
         return found
     service, context = _service(assessment), assessment.context
     here = EnabledService.objects.filter(ehr=assessment.ehr, service_id=service.id).first()
-    threshold = here.threshold if here and here.threshold is not None else service.threshold
+    there = refined(here, places(context)) if here else None
+    threshold = there.threshold if there and there.threshold is not None else service.threshold
     version = shelf.active_version(service.model) if service.model else ""
     steps = (
         (

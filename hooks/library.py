@@ -29,6 +29,10 @@ class Hook(Struct, frozen=True, kw_only=True):
     orders: str = ""
 
     @property
+    def may_name_encounter(self) -> bool:
+        return any(field.name == "encounterId" for field in self.fields)
+
+    @property
     def tokens(self) -> frozenset[str]:
         """The tokens on which a prefetch template can rely."""
         return frozenset(field.name for field in self.fields if field.token and field.required)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from cds.errors import CdsError
 from cds.fhir.versions import R4, Version
 from cds.fhir.write import order_as_fhir
 from cds.models import Assessment, Ehr
+from cds.needs import Need
 from cds.service import DecisionService
 from hooks.library import HOOKS
 from scoring.errors import ScoringError
@@ -24,22 +26,32 @@ from scoring.errors import ScoringError
 logger = logging.getLogger(__name__)
 
 
-def services_as_json(services: list[DecisionService], *, version: str, fhir: Version = Version.R4) -> dict[str, Any]:
+def services_as_json(
+    services: Mapping[DecisionService, tuple[Need, ...]], *, version: str, fhir: Version = Version.R4
+) -> dict[str, Any]:
     """Discovery: an entry for each service and hook; one id on several hooks is one endpoint.
 
-    `version` is that of CDS Hooks, `fhir` that of the record.
+    With each service what is needed beside its own needs. `version` is that of CDS Hooks, `fhir` that of the record.
     """
-    return {"services": [_service(service, hook, version, fhir) for service in services for hook in service.hooks]}
+    return {
+        "services": [
+            _service(service, hook, (*service.needs, *(also if HOOKS[hook].may_name_encounter else ())), version, fhir)
+            for service, also in services.items()
+            for hook in service.hooks
+        ]
+    }
 
 
-def _service(service: DecisionService, hook: str, version: str, fhir: Version) -> dict[str, Any]:
-    """The prefetch templates are derived from the service's needs; the versions are said from CDS Hooks 3.0 on."""
+def _service(
+    service: DecisionService, hook: str, needs: tuple[Need, ...], version: str, fhir: Version
+) -> dict[str, Any]:
+    """The prefetch templates are derived from the needs; the versions are said from CDS Hooks 3.0 on."""
     entry = {
         "hook": hook,
         "id": service.id,
         "title": service.title,
         "description": service.description,
-        "prefetch": {need.key: fhir.asks(need).template for need in service.needs},
+        "prefetch": {need.key: fhir.asks(need).template for need in needs},
         "usageRequirements": "Prefetch, or FHIR read access to the resources that the prefetch templates name.",
     }
     if version == Ehr.HooksVersion.V3_0:

@@ -19,6 +19,7 @@ from cds.cards import Card
 from cds.connect import bearer_client, dialect_of
 from cds.context import PatientContext
 from cds.errors import BadInput
+from cds.facilities import places, refined, wanted
 from cds.feedback import hear
 from cds.fhir.client import FhirServer
 from cds.fhir.versions import Version
@@ -26,6 +27,7 @@ from cds.flow import decide, enabled
 from cds.gather import gather
 from cds.imaging import with_imaging
 from cds.models import Assessment, Ehr, EnabledService
+from cds.needs import ENCOUNTER_TOKEN, Need
 from cds.ordering import with_orders
 from cds.prepared import insert
 from cds.present import issued, present, restricted
@@ -64,9 +66,12 @@ class Discovery(APIView):
         return Response(services_as_json(offered(ehr), version=version, fhir=fhir), headers=cached)
 
 
-def offered(ehr: Ehr | None) -> list[DecisionService]:
-    off = set(ehr.services.filter(stage=Stage.OFF).values_list("service_id", flat=True)) if ehr else set()
-    return [service for service in registry.all_services() if service.id not in off]
+def offered(ehr: Ehr | None) -> dict[DecisionService, tuple[Need, ...]]:
+    """What is on for it, each with what this EHR is asked for beside the service's own needs."""
+    rows = {row.service_id: row for row in ehr.services.all()} if ehr else {}
+    here = {service: rows.get(service.id) or EnabledService() for service in registry.all_services()}
+    on = {service: row for service, row in here.items() if row.stage != Stage.OFF}
+    return {service: wanted(row, service, ENCOUNTER_TOKEN) for service, row in on.items()}
 
 
 class Call(APIView):
@@ -94,7 +99,10 @@ class Call(APIView):
         self.log.test = self.log.ehr.is_invented(patient_id(hook))
         if self.log.ehr.opted_out(patient_id(hook)):
             return self._leave_alone(hook, service, answer="opted-out", cards=[])
-        context = self._gather(service, hook)
+        context = self._gather(service, hook, here)
+        here = refined(here, places(context))
+        if here.stage == Stage.OFF:
+            return self._leave_alone(hook, service, answer="off", cards=[])
         if context.patient.restricted and not self.log.ehr.restricted_in_hooks:
             cards = [restricted()] if shown else []
             return self._leave_alone(hook, service, answer="restricted", cards=cards)
@@ -113,7 +121,7 @@ class Call(APIView):
     def _used(self) -> float:
         return (timezone.now() - self.log.received_at).total_seconds()
 
-    def _gather(self, service: DecisionService, hook: HookRequest) -> PatientContext:
+    def _gather(self, service: DecisionService, hook: HookRequest, here: EnabledService) -> PatientContext:
         ehr = self.log.ehr
         context = gather(
             service,
@@ -123,6 +131,7 @@ class Call(APIView):
             prefetch=hook.prefetch,
             encounter_id=encounter_id(hook),
             labels_read=ehr.labels_read,
+            also=wanted(here, service, encounter_id(hook)),
             tally=self.log.prefetch,
         )
         if (drafts := orders(hook)) is not None:

@@ -11,10 +11,11 @@ from django.conf import settings
 from cds import audit, registry
 from cds.connect import bearer_client
 from cds.errors import MissingData, ProtectedData
+from cds.facilities import refined
 from cds.flow import decide, enabled
 from cds.gather import gather
 from cds.imaging import with_imaging
-from cds.models import Assessment, Ehr
+from cds.models import Assessment, Ehr, EnabledService
 from cds.service import DecisionService
 from scoring.errors import ScoringError
 from smartapp import glass
@@ -42,8 +43,13 @@ def shown_services(ehr: Ehr) -> list[DecisionService]:
 
 
 def _for_user(session: SmartSession) -> list[DecisionService]:
-    ehr, user_key = session.ehr, session.grant.actor
-    return [one for one in registry.all_services() if enabled(ehr, one).shown_to(user_key)]
+    user_key = session.grant.actor
+    return [one for one in registry.all_services() if _here(session, one).shown_to(user_key)]
+
+
+def _here(session: SmartSession, service: DecisionService) -> EnabledService:
+    """How it runs at the facility in which the chart was opened."""
+    return refined(enabled(session.ehr, service), session.grant.places)
 
 
 def ask(session: SmartSession) -> list[Answer]:
@@ -83,7 +89,7 @@ def _ask_now(service: DecisionService, session: SmartSession) -> Assessment:
     context = with_imaging(context, service, ehr=ehr, client=client, seconds=settings.HOOK_FETCH_SECONDS)
     return decide(
         service=service,
-        here=enabled(ehr, service),
+        here=_here(session, service),
         context=context,
         wait=settings.HOOK_WAIT_SECONDS,
         asker=str(session.id),

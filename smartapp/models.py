@@ -40,6 +40,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     refresh_token: str | None = None
     intent: str = ""
     also_open: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()  # where the encounter happens, if facilities differ (cds.facilities)
 
     def __repr__(self) -> str:
         return "Grant(...)"

@@ -49,7 +49,7 @@ class Acts:
 
     route: str
     form_of = {
-        **{name: name for name in ("ask", "withdraw", "lower", "roll_back", "retire", "adjust")},
+        **{name: name for name in ("ask", "withdraw", "lower", "roll_back", "retire", "adjust", "add", "remove")},
         **dict.fromkeys(("approve", "refuse"), "decide"),  # two buttons, one form
     }
 

@@ -13,22 +13,30 @@ from django.shortcuts import get_object_or_404
 from cds import adjust, registry
 from cds.admin import pages
 from cds.admin.acting import Acts, DecisionForm, why_field
-from cds.models import EnabledService, SettingsChange
+from cds.models import AtFacility, EnabledService, SettingsChange
 from cds.simulate import Alerts
 
 
 class SettingsForm(forms.Form):
-    """As they are now, to be changed; and why."""
+    """As they are now, of the whole EHR or of one facility, to be changed; and why."""
 
-    def __init__(self, data: Any, *, here: EnabledService) -> None:
-        now = {name: getattr(here, name) for name in adjust.SETTINGS}
-        super().__init__(data, prefix="adjust", initial=now)
-        fields = forms.fields_for_model(EnabledService, adjust.SETTINGS)
+    def __init__(self, data: Any, *, row: adjust.Row) -> None:
+        self.names = adjust.AT_FACILITY if isinstance(row, AtFacility) else adjust.SETTINGS
+        super().__init__(data, prefix="adjust", initial={name: getattr(row, name) for name in self.names})
+        fields = forms.fields_for_model(type(row), self.names)
         fields["threshold"].widget.attrs |= {"min": 0, "max": 1, "step": "any"}
         self.fields |= fields | {"why": why_field()}
 
     def settings(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in adjust.SETTINGS}
+        return {name: self.cleaned_data[name] for name in self.names}
+
+
+class FacilityForm(forms.Form):
+    """One that may differ."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data, prefix="add")
+        self.fields |= forms.fields_for_model(AtFacility, ("name", "reference"))
 
 
 def page(model_admin: admin.ModelAdmin[EnabledService], request: HttpRequest, pk: int) -> HttpResponse:
@@ -36,13 +44,15 @@ def page(model_admin: admin.ModelAdmin[EnabledService], request: HttpRequest, pk
     here = get_object_or_404(EnabledService.objects.select_related("ehr"), pk=pk)
     if not model_admin.has_view_permission(request, here):
         raise PermissionDenied
-    acts = SettingsActs(request, here)
+    there = here.facilities.filter(reference=request.GET.get("facility", "")).first()
+    acts = SettingsActs(request, here, there)
     if request.method == "POST" and acts.do():
         return acts.back()
     titles = {service.id: service.title for service in registry.all_services()}
     title = f"Settings of {titles.get(here.service_id, here.service_id)} at {here.ehr}"
     past = adjust.history(here).exclude(verdict=SettingsChange.Verdict.WAITING)[:100]
     shown = {"here": here, "ehr": here.ehr, "acts": acts, "history": past, "two": adjust.takes_two(here)}
+    shown |= {"there": there, "facilities": here.facilities.order_by("name")}
     return pages.rendered(model_admin, request, "enabledservice/settings", title, **shown)
 
 
@@ -52,17 +62,29 @@ class SettingsActs(Acts):
     route = "admin:cds_enabledservice_settings"
     short = False  # no scorecard is asked for: there is none of a threshold that is not in force
 
-    def __init__(self, request: HttpRequest, here: EnabledService) -> None:
+    def __init__(self, request: HttpRequest, here: EnabledService, there: AtFacility | None) -> None:
         super().__init__(request, here, by=pages.approver(request, here.ehr))
-        self.here = here
+        self.here, self.facility = here, there.reference if there else ""
         self.waiting = adjust.history(here).filter(verdict=SettingsChange.Verdict.WAITING).first()
         self.forms = self.decision_forms(self.waiting, short=False)
         if request.user.has_perm("cds.change_enabledservice"):
-            self.forms["adjust"] = SettingsForm(self.data("adjust"), here=here)
+            self.forms["adjust"] = SettingsForm(self.data("adjust"), row=there or here)
+            self.forms["add"] = FacilityForm(self.data("add"))
+        if there and not there.differs and "adjust" in self.forms:
+            self.forms["remove"] = forms.Form(self.data("remove"))
 
     def adjust(self, form: SettingsForm) -> str:
-        made = adjust.adjust(self.here, to=form.settings(), by=self.by, why=form.cleaned_data["why"])
+        why, to = form.cleaned_data["why"], form.settings()
+        made = adjust.adjust(self.here, to=to, by=self.by, why=why, facility=self.facility)
         return " ".join(_told(change) for change in made)
+
+    def add(self, form: FacilityForm) -> str:
+        added = adjust.add(self.here, **form.cleaned_data, by=self.by)
+        return f"{added} is listed, and runs as the whole EHR until it is given settings of its own."
+
+    def remove(self, form: forms.Form) -> str:
+        adjust.remove(self.here, facility=self.facility, by=self.by)
+        return "Removed: nothing differed there."
 
     def approve(self, form: DecisionForm) -> str:
         adjust.approve(self.asked, by=self.by, why=form.cleaned_data["why"])

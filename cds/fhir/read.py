@@ -308,6 +308,7 @@ class Reader:
                 start=start,
                 end=end,
                 encounter=encounter.reference if encounter else None,
+                **({"places": _places(found)} if found.resource_type == "Encounter" else {}),
             )
         )
 
@@ -417,6 +418,14 @@ def kind_of(raw: bytes | msgspec.Raw) -> shapes.Kind:
     except UNREADABLE:
         return shapes.Kind()
     return found
+
+
+def _places(found: shapes.Statement) -> tuple[str, ...]:
+    """Not where the patient was before, or will be."""
+    items = found.location if isinstance(found.location, list) else []
+    there = [item.location for item in items if item.status in {None, "active"}]
+    named = (place.reference for place in (*there, found.service_provider) if place)
+    return tuple(dict.fromkeys(relative(reference) for reference in named if reference))
 
 
 def relative(reference: str) -> str:

@@ -68,6 +68,8 @@ class Searches(Struct, frozen=True, kw_only=True):
     def _takes(self, resource: str, name: str) -> bool:
         if name == "_sort":
             return self.sorts(resource)
+        if name == "_id":
+            return True  # R4 search, "Parameters for all resources"
         if name == "code" and resource in self.vendor.not_by_code:
             return False
         if name == "category" and resource in self.vendor.by_category:

@@ -146,6 +146,13 @@ class Adherence(Shape):
     code: Concept | None = None
 
 
+class Location(ReferenceOnly):
+    """An item of Encounter.location; of other types a Reference, which is not looked at."""
+
+    location: ReferenceOnly | None = None
+    status: str | None = None
+
+
 class Statement(Shape):
     """What Condition, Medication*, Procedure, Encounter and ServiceRequest have in common, in every FHIR version.
 
@@ -172,6 +179,8 @@ class Statement(Shape):
     klass: Coding | list[Concept] | None = msgspec.field(default=None, name="class")
     type: list[Concept] | None = None
     period: Period | None = None
+    service_provider: ReferenceOnly | None = None
+    location: list[Location] | Location | None = None
     # When
     onset_date_time: str | None = None
     onset_period: Period | None = None

@@ -7,6 +7,7 @@ from cds.models.assessment import Assessment
 from cds.models.audit import AuditEntry, PurgedSegment
 from cds.models.ehr import ConnectionTest, Ehr, OptOut, _are_labels, _is_zone
 from cds.models.export import Export, ExportFile
+from cds.models.facilities import AtFacility
 from cds.models.population import PopulationFlaw, PopulationResult, PopulationRun
 from cds.models.shown import Feedback, IssuedCard, Replayed, Review, Snooze, Suppression
 from cds.models.signing_key import SigningKey
@@ -16,6 +17,7 @@ from cds.models.write_back import KnownLimit, WriteBack
 
 __all__ = [
     "Assessment",
+    "AtFacility",
     "AuditEntry",
     "Change",
     "ConnectionTest",

@@ -12,6 +12,7 @@ from cds.models.ehr import Ehr
 from scoring.models import ModelVersion
 
 _A_FRACTION = "A fraction from 0 to 1: 0.1 stands for ten per cent."
+A_FRACTION = [MinValueValidator(0, _A_FRACTION), MaxValueValidator(1, _A_FRACTION)]
 
 
 class EnabledService(models.Model):
@@ -35,7 +36,7 @@ class EnabledService(models.Model):
     threshold = models.FloatField(
         null=True,
         blank=True,
-        validators=[MinValueValidator(0, _A_FRACTION), MaxValueValidator(1, _A_FRACTION)],
+        validators=A_FRACTION,
         help_text="A fraction; empty: the service's own.",
     )
     write_back = models.CharField(max_length=10, choices=WriteBackPolicy, default=WriteBackPolicy.SUGGEST)
@@ -46,6 +47,9 @@ class EnabledService(models.Model):
         null=True,
         blank=True,
         help_text="Informing cards a user and day; warnings are never held back. Empty: no limit.",
+    )
+    by_facility = models.BooleanField(
+        default=False, editable=False, help_text="Facilities differ: each call is asked where it happens."
     )
     off_reason = models.CharField(max_length=200, blank=True, help_text="Why it was switched off.")
     off_by = models.CharField(max_length=150, blank=True)
@@ -145,11 +149,12 @@ class StageChange(Change):
 class SettingsChange(Change):
     """Other settings of a service at an EHR, for what was asked for together; all rows together are their history.
 
-    `before` and `after` hold those fields of `EnabledService` that differ.
+    `before` and `after` hold those fields of the `EnabledService`, or of its `AtFacility`, that differ.
     """
 
     ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="settings_changes")
     service_id = models.CharField(max_length=100)
+    facility = models.CharField(max_length=80, blank=True, help_text="The reference of the one where it counts.")
     before = models.JSONField()
     after = models.JSONField()
 
@@ -166,21 +171,25 @@ class SettingsChange(Change):
 
     @property
     def step(self) -> str:
-        return "; ".join(
-            f"{name.replace('_', ' ')} {_said(name, self.before[name])} to {_said(name, value)}"
+        where = f"at {self.facility}: " if self.facility else ""
+        own = "that of the whole EHR" if self.facility else "the service's own"
+        return where + "; ".join(
+            f"{name.replace('_', ' ')} {_said(name, self.before[name], own)} to {_said(name, value, own)}"
             for name, value in self.after.items()
         )
 
 
-def _said(name: str, value: object) -> str:
-    """A setting, for people."""
+def _said(name: str, value: object, own: str) -> str:
+    """A setting, for people; `own`: what a threshold that is not set means."""
     match name, value:
         case "threshold", None:
-            return "the service's own"
+            return own
         case "threshold", float(fraction):
             return f"{100 * fraction:.6g} %"
         case "daily_budget", None:
             return "without limit"
+        case "off", bool(off):
+            return "yes" if off else "no"
         case _:
             return str(value)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cds.configuration import configuration_of
 from cds.connect import dialect_of
 from cds.errors import FhirInvalid
+from cds.facilities import differ
 from cds.models import Ehr
 from cds.oauth import client_of
 from smartapp import cookies
@@ -48,6 +49,7 @@ def begin(ehr: Ehr, ticket: str = "") -> Begun:
         configuration,
         standalone=not ticket,
         refresh=ehr.refresh,
+        by_facility=differ(ehr),
         version=dialect_of(ehr).version,
     )
     client = client_of(ehr, token_endpoint=configuration.token_endpoint, scope=asked, redirect_uri=redirect_uri())

@@ -12,6 +12,7 @@ from cds import audit
 from cds.configuration import configuration_of, require_registered
 from cds.connect import bearer_client
 from cds.errors import FhirInvalid, Refused
+from cds.facilities import read_places
 from cds.models import Ehr
 from cds.smart_configuration import SmartConfiguration
 from smartapp import cookies
@@ -82,19 +83,21 @@ def _identified(answer: TokenResponse, launch: Launch, configuration: SmartConfi
 def open_session(ehr: Ehr, answer: TokenResponse, identity: Identity, *, patient_id: str) -> tuple[SmartSession, str]:
     """A row of its own for each launch: a new launch never takes over an old session."""
     secret = secrets.token_urlsafe(32)
-    user = context.within_base(identity.fhir_user, ehr)
+    user, client = context.within_base(identity.fhir_user, ehr), bearer_client(ehr, answer.access_token)
+    encounter_id = context.encounter_of(answer)
     grant = Grant(
         token=answer.access_token,
         scopes=answer.scopes,
         patient_id=patient_id,
         actor=ehr.pseudonym(user or identity.sub),
         user=user,
-        user_name=name_of(user, client=bearer_client(ehr, answer.access_token)),
-        encounter_id=context.encounter_of(answer),
+        user_name=name_of(user, client=client),
+        encounter_id=encounter_id,
         need_patient_banner=answer.need_patient_banner,
         refresh_token=answer.renewable_with if ehr.refresh else None,
         intent=(answer.intent or "")[:100],
         also_open=context.also_open(answer),
+        places=read_places(ehr, client, patient_id=patient_id, encounter_id=encounter_id),
     )
     session = SmartSession.objects.create(
         ehr=ehr,

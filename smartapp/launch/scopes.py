@@ -30,13 +30,16 @@ def scopes_for(
     *,
     standalone: bool = False,
     refresh: str = Ehr.Refresh.NEVER,
+    by_facility: bool = False,
     version: Version = Version.R4,
 ) -> str:
     """In the syntax of version 2, or of version 1 where the server knows only that.
 
     An EHR launch brings its patient; in a standalone launch the EHR lets the clinician pick one (`launch/patient`).
     """
-    needed = sorted({version.calls(need.resource) for service in services for need in service.needs} | {"Patient"})
+    needs = {need.resource for service in services for need in service.needs}
+    ours = {"Patient", "Encounter"} if by_facility else {"Patient"}  # the encounter says in which facility
+    needed = sorted({version.calls(resource) for resource in needs} | ours)
     opened = [f"patient/{kind}.rs" for kind in needed]
     opened += [f"patient/{kind}.{letters}" for kind, rights in _WRITTEN.items() for letters in rights]
     if configuration.speaks_version_1:

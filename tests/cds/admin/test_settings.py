@@ -113,6 +113,34 @@ def test_the_ehrs_page_is_no_way_round_it(here: EnabledService) -> None:
     )
 
 
+def test_a_facility_is_listed_switched_off_and_in_the_end_removed(here: EnabledService) -> None:
+    integrator, north = signed_in("ina", "integrator"), f"{address(here)}?facility=Organization/north"
+    assert send(integrator, here, "add", **{"add-name": "North", "add-reference": "Organization/north"}) == 302
+    off = {"do": "adjust", "adjust-off": "on", "adjust-why": "Their laboratory reports other units"}
+    assert integrator.post(north, off).status_code == 302
+    page = text(integrator, here)
+    assert "Their laboratory reports other units (ina)" in page
+    assert integrator.post(north, {"do": "remove"}).status_code == 403
+    back = {"do": "adjust", "adjust-threshold": "", "adjust-why": "Mended since today"}
+    assert integrator.post(north, back).status_code == 302
+    approver = signed_in("app", "clinical approver")
+    assert "at Organization/north: off yes to no" in text(approver, here)
+    assert send(approver, here, "approve", **{"decide-why": "I have seen it"}) == 302
+    assert integrator.post(north, {"do": "remove"}).status_code == 302
+    assert not here.facilities.exists()
+
+
+def test_a_reference_that_no_encounter_can_have_is_refused_on_the_form(here: EnabledService) -> None:
+    given = {"do": "add", "add-name": "North", "add-reference": "North hospital"}
+    assert "Such as Organization/17" in signed_in("ina", "integrator").post(address(here), given).content.decode()
+    assert not here.facilities.exists()
+
+
+def test_an_auditor_lists_no_facility(here: EnabledService) -> None:
+    given = {"add-name": "North", "add-reference": "Organization/north"}
+    assert send(signed_in("aud", "auditor"), here, "add", **given) == 403
+
+
 def test_the_services_own_page_leads_here(here: EnabledService) -> None:
     page = reverse("admin:cds_enabledservice_change", args=[here.pk])
     integrator = signed_in("ina", "integrator")
