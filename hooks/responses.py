@@ -17,6 +17,7 @@ from cds.codes import OURS
 from cds.errors import CdsError
 from cds.fhir.versions import R4, Version
 from cds.fhir.write import order_as_fhir
+from cds.finding import Estimate
 from cds.models import Assessment, Ehr
 from cds.needs import Need
 from cds.service import DecisionService
@@ -80,7 +81,7 @@ def card_as_json(card: Card, *, service: DecisionService, ehr: Ehr, assessment: 
         "suggestions": [_suggestion(suggestion, ehr) for suggestion in card.suggestions],
         "selectionBehavior": "at-most-one" if card.suggestions else None,
         "overrideReasons": [_reason(reason) for reason in card.override_reasons],
-        "links": [_link(assessment)] if assessment else [],
+        "links": _links(assessment) if assessment else [],
     }
     return {name: value for name, value in found.items() if value}
 
@@ -95,14 +96,21 @@ def _reason(reason: OverrideReason) -> dict[str, str]:
     return {"system": reason.code.system, "code": reason.code.code, "display": reason.display}
 
 
-def _link(assessment: Assessment) -> dict[str, str]:
-    """Our SMART launch; the app finds the assessment through the token response's appContext."""
-    return {
+def _links(assessment: Assessment) -> list[dict[str, str]]:
+    """Our SMART launch, where the app finds the assessment through the token response's appContext; and, where a model
+    spoke, what is known of that version of it (ONC HTI-1, 45 CFR 170.315(b)(11): its source attributes are one step away).
+    """
+    why = {
         "label": "See why",
         "url": f"{settings.BASE_URL}/launch",
         "type": "smart",
         "appContext": f"assessment={assessment.id}",
     }
+    said: Estimate | None = getattr(assessment.outcome, "estimate", None)
+    if said is None:
+        return [why]
+    model = f"{settings.BASE_URL}/models/{said.model}/{said.version}"
+    return [why, {"label": "About the model", "url": model, "type": "absolute"}]
 
 
 def as_operation_outcome(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -80,9 +80,10 @@ class EnabledServiceAdmin(admin.ModelAdmin[EnabledService]):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Each change has a reason, and some take two people: so there is no form to save."""
-        return redirect(
-            "admin:cds_enabledservice_settings", get_object_or_404(EnabledService, pk=unquote(object_id)).pk
-        )
+        here = self.get_object(request, unquote(object_id))
+        if here is None:
+            raise Http404
+        return redirect("admin:cds_enabledservice_settings", here.pk)
 
 
 @admin.register(StageChange)

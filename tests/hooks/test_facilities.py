@@ -96,9 +96,9 @@ def metformin() -> dict[str, Any]:
     return next(one for one in emr.services(emr.ORDER_SIGN) if one["id"] == "metformin-renal")
 
 
-def prescribe(**options: Any) -> Any:
-    draft = {"hook": emr.ORDER_SIGN, "orders": [draft_of("bruno")]}
-    return emr.call_hook("bruno", "metformin-renal", **draft, **options)
+def prescribe(prefetch: bool | dict[str, Any]) -> Any:
+    orders = [draft_of("bruno")]
+    return emr.call_hook("bruno", "metformin-renal", hook=emr.ORDER_SIGN, orders=orders, prefetch=prefetch)
 
 
 def test_discovery_asks_for_the_encounter_only_where_facilities_differ(hospital: Ehr) -> None:
@@ -113,7 +113,7 @@ def test_prefetched_or_fetched_the_encounter_places_the_call(
     hospital: Ehr, prefetch: bool | dict[str, Any], state: str
 ) -> None:
     at(hospital, service="metformin-renal", off=True)
-    answer = prescribe(prefetch=prefetch)
+    answer = prescribe(prefetch)
     assert answer.json()["cards"] == []
     call = HookCall.objects.get()
     assert (call.answer, call.prefetch["encounter"]) == ("off", state)

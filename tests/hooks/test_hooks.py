@@ -197,7 +197,7 @@ def test_the_hook_of_each_call_is_counted(hospital: Ehr) -> None:
 
 def test_the_card_links_to_its_own_assessment(hospital: Ehr) -> None:
     (card,) = cards(request_body("dara"))
-    (link,) = card["links"]
+    (link,) = card["links"]  # no model spoke
     assert (link["type"], link["appContext"]) == ("smart", f"assessment={Assessment.objects.get().pk}")
 
 

@@ -73,6 +73,16 @@ def test_ada_who_was_never_tested_gets_a_card_that_offers_the_test(hospital: Ehr
     assert resource["subject"]["reference"] == "Patient/ada"
 
 
+def test_a_card_on_which_a_model_spoke_leads_to_that_versions_page(hospital: Ehr) -> None:
+    (card,) = cards("ada")
+    why, about = card["links"]
+    assert (why["type"], about["type"]) == ("smart", "absolute")
+    assert about["url"].endswith(f"/models/diabetes-risk/{Assessment.objects.get().model_version}")
+    page = requests.get(about["url"], timeout=30)
+    assert page.status_code == 200
+    assert "Model card" in page.text
+
+
 def test_the_card_names_values_with_unit_date_and_contribution(hospital: Ehr) -> None:
     (card,) = cards("ada")
     assert "Glucose 121 mg/dL (" in card["detail"]

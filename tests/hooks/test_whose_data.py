@@ -9,6 +9,7 @@ import pytest
 
 from cds.models import Assessment, AuditEntry, Ehr, EnabledService, IssuedCard, Suppression
 from cds.opt_out import opt_out
+from cds.system import system_client
 from hooks.models import HookCall
 from smartapp.demo_ehr import hooks as emr
 
@@ -48,6 +49,20 @@ def test_the_record_of_a_patient_who_opted_out_is_not_even_read(hospital: Ehr) -
     opt_out(hospital, "ada", actor="a")
     unreadable = body("ada") | {"prefetch": {"patient": {"resourceType": "Patient", "id": "somebody-else"}}}
     assert cards(unreadable) == []
+
+
+# --- What this user may not see
+def test_what_the_users_token_was_refused_our_own_access_never_fetches(hospital: Ehr) -> None:
+    own = system_client(hospital, needed=["Condition.rs"])
+    assert own.request_json("Condition?patient=ada")["total"]
+    service = next(one for one in emr.services() if one["id"] == SERVICE)
+    sent = emr.hook_request("ada", service, prefetch=False)
+    granted = "patient/Patient.rs patient/Observation.rs"
+    sent["fhirAuthorization"] |= {"access_token": emr.bearer("ada", granted), "scope": granted}
+    answer = emr.post(emr.endpoint(SERVICE), sent)
+    assert answer.status_code == 412
+    assert "conditions" in answer.text
+    assert not Assessment.objects.exists()
 
 
 # --- Restricted charts

@@ -52,7 +52,7 @@ def test_the_encounter_is_read_only_where_facilities_differ(browser: Browser, di
 
 
 def test_the_encounter_may_be_asked_for_by_a_service_that_does_not_read_it(browser: Browser) -> None:
-    EnabledService.objects.filter(service_id="diabetes-risk").update(stage="off")
+    EnabledService.objects.exclude(service_id="metformin-renal").update(stage="off")
     assert "Encounter" not in browser.launch("ada")["Location"]
     at("Organization/northgate", service="metformin-renal", off=True)
     assert "patient%2FEncounter.rs" in browser.launch("ada")["Location"]

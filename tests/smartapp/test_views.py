@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from cds.models import Assessment, AuditEntry, EnabledService, WriteBack
+from cds.system import system_client
 from scoring import shelf
 from scoring.models import ModelVersion
 from smartapp.demo_ehr import hooks
@@ -242,6 +243,15 @@ def test_without_the_permission_for_what_must_be_read_there_is_no_answer_and_it_
     page = text(browser.client.get(address))
     assert "It gave Bedside no permission to read" in page
     assert "Condition" in page
+    assert not Assessment.objects.filter(service_id="diabetes-risk").exists()
+
+
+def test_what_the_clinicians_token_does_not_open_our_own_access_never_fetches(browser: Browser) -> None:
+    own = system_client(browser.ehr, needed=["Condition.rs"])
+    assert own.request_json("Condition?patient=ada")["total"]
+    address = browser.open("ada")
+    change_grant(scopes=("patient/Patient.rs", "patient/Observation.rs"))
+    assert "It gave Bedside no permission to read" in text(browser.client.get(address))
     assert not Assessment.objects.filter(service_id="diabetes-risk").exists()
 
 

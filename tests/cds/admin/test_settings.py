@@ -150,6 +150,11 @@ def test_the_services_own_page_leads_here(here: EnabledService) -> None:
     assert here.threshold is None
 
 
+@pytest.mark.parametrize("pk", ["999", "x", "1/nothing"])
+def test_what_is_no_service_is_not_found(here: EnabledService, pk: str) -> None:
+    assert signed_in("ina", "integrator").get(f"/admin/cds/enabledservice/{pk}/change/").status_code == 404
+
+
 def test_what_waits_is_on_the_first_page_and_leads_here(here: EnabledService) -> None:
     send(signed_in("ina", "integrator"), here, "adjust", **as_it_is(here, threshold="0.2"))
     approver = signed_in("app", "clinical approver")
