@@ -48,7 +48,10 @@ class Asked:
 
 
 class BulkEhr(ThreadingHTTPServer):
-    """`next` holds, by "GET /path", what is answered first; after that the usual. `files`: by name, what is exported."""
+    """`next` holds, by "GET /path", what is answered first; after that the usual. `files`: by name, what is exported.
+
+    `searched`: by "Type/id", what ordinary reads and searches find, all by patient.
+    """
 
     daemon_threads = True
 
@@ -59,6 +62,7 @@ class BulkEhr(ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
         self.manifest: dict[str, Any] = {"requiresAccessToken": True, "transactionTime": "2026-01-01T00:00:00Z"}
         self.seconds, self.exports = 300, 0
+        self.searched: dict[str, dict[str, Any]] = {}
         self.arrived = threading.Condition()
         for resource in resources:
             name = f"{resource['resourceType']}.ndjson"
@@ -118,7 +122,21 @@ class BulkEhr(ThreadingHTTPServer):
         name = path.rpartition("/")[2]
         if path.startswith("/files/") and name in self.files:
             return Said(body=self.files[name], headers={"Content-Type": NDJSON})
+        if path.startswith("/fhir/") and self.searched:
+            return self.found(path.removeprefix("/fhir/"), asked.query)
         return Said.outcome(404, "not-found")
+
+    def found(self, path: str, query: dict[str, str]) -> Said:
+        if "/" in path:
+            return _json(self.searched[path]) if path in self.searched else Said.outcome(404, "not-found")
+        about = f"Patient/{query['patient']}" if "patient" in query else None
+        entries = [
+            {"resource": one}
+            for one in self.searched.values()
+            if one["resourceType"] == path
+            and about in {None, (one.get("subject") or one.get("patient") or {}).get("reference")}
+        ]
+        return _json({"resourceType": "Bundle", "type": "searchset", "entry": entries})
 
 
 def _json(body: Any) -> Said:

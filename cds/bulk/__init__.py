@@ -1,7 +1,8 @@
 """The records of a population, from an EHR to a folder: Bulk Data Access (STU1 to STU3 and the STU4 ballot), as its client.
 
 Read `fetch.py` first. `kickoff.py` asks for the export, `polling.py` waits for it, `manifest.py` reads what there is,
-`download.py` brings one file, `accounts.py` reads what the EHR says of what it left out.
+`download.py` brings one file, `accounts.py` reads what the EHR says of what it left out; `crawl.py` searches where there is
+no export.
 """
 
 from __future__ import annotations

@@ -13,10 +13,11 @@ from django.utils import timezone
 from cds import audit, registry
 from cds.bulk import download, manifest
 from cds.bulk.accounts import settle
+from cds.bulk.crawl import crawl
 from cds.bulk.kickoff import NoExport, kick_off
 from cds.bulk.pace import Fetching, due, put_off
 from cds.bulk.polling import await_manifest
-from cds.errors import BadInput, CdsError, FhirError, FhirInvalid, FhirRefused, FhirUnreachable, Gone
+from cds.errors import BadInput, CdsError, FhirError, FhirRefused, FhirUnreachable, Gone
 from cds.models import Ehr, Export, ExportFile, PopulationRun
 from cds.needs import Need
 from cds.system import Access, access_to
@@ -29,7 +30,8 @@ TRIES = 5  # of one file, with growing pauses
 def fetch(run: PopulationRun) -> Iterator[Fetching]:
     """Bring everybody's records to `run.folder`, and what the EHR says of what it left out to the run's accounts.
 
-    Between two steps the caller may stop; the next call goes on. Raises CdsError where it cannot go on.
+    By ordinary search, where the EHR has no export. Between two steps the caller may stop; the next call goes on.
+    Raises CdsError where it cannot go on.
     """
     if run.ehr is None:
         raise BadInput("Only an EHR's records can be fetched: name the EHR.")
@@ -40,11 +42,33 @@ def fetch(run: PopulationRun) -> Iterator[Fetching]:
     run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     run.spool.chmod(0o700)
     access = _access(run.ehr, export)
+    if run.source == PopulationRun.Source.EXPORT:
+        try:
+            yield from _once_more(export, access)
+        except NoExport:
+            run.source = PopulationRun.Source.CRAWL
+            run.save(update_fields=["source"])
+    if run.source == PopulationRun.Source.CRAWL:
+        yield from _crawled(export, access)
+    export.fetched_at, export.progress, export.next_at = timezone.now(), "", None
+    export.save(update_fields=["fetched_at", "progress", "next_at"])
+
+
+def _once_more(export: Export, access: Access) -> Iterator[Fetching]:
+    """From the beginning, where the export or its links are gone."""
     try:
         yield from _exported(export, access)
-    except Gone:  # its export, or the links: once more from the beginning
+    except Gone:
         _forget(export)
         yield from _exported(export, access)
+
+
+def _crawled(export: Export, access: Access) -> Iterator[Fetching]:
+    needs = _asked(export, access)
+    export.kinds = sorted({need.resource for need in needs})
+    export.save(update_fields=["kinds"])
+    yield from crawl(export, access, needs)
+    _require_a_file(export)
 
 
 def _access(ehr: Ehr, export: Export) -> Access:
@@ -63,30 +87,30 @@ def _exported(export: Export, access: Access) -> Iterator[Fetching]:
         for file in export.files.order_by("part", "position"):
             yield from _insist_on(file, export, access, session)
         settle(export)
-        if not export.files.filter(part=ExportFile.Part.OUTPUT).exists():
-            (export.run.folder / "Patient.ndjson").touch(mode=0o600)  # nobody: that is an answer, too
-        export.fetched_at, export.progress = timezone.now(), ""
-        export.save(update_fields=["fetched_at", "progress"])
+        _require_a_file(export)
         _delete(export, session)
+
+
+def _require_a_file(export: Export) -> None:
+    """Nobody is an answer, too."""
+    if not any(export.run.folder.iterdir()):
+        (export.run.folder / "Patient.ndjson").touch(mode=0o600)
 
 
 def _begin(export: Export, access: Access, session: requests.Session) -> Iterator[Fetching]:
     """The address is kept before anybody looks there: whoever is killed from now on goes on there."""
     export.kinds = sorted({need.resource for need in _asked(export, access)})
-    try:
-        url = yield from kick_off(export, session, [("_type", kind) for kind in export.kinds])
-    except NoExport as error:
-        raise FhirInvalid("The EHR has no export of this kind ($export).") from error
+    url = yield from kick_off(export, session, [("_type", kind) for kind in export.kinds])
     export.status_url, export.tries, export.next_at = url.encode(), 0, None
     export.save()
     audit.record("bulk-export", actor=audit.US, ehr=access.ehr, subject=str(export.run_id), types=export.kinds)
 
 
 def _asked(export: Export, access: Access) -> list[Need]:
-    """What the token opens, by the names that the EHR's version has."""
+    """What the token opens and the EHR has, by the names of its version. All else stays unread, which is said."""
     client = access.client()
     needs = [client.version.asks(need) for need in registry.get(export.run.service_id).needs]
-    return [need for need in needs if client.opens(need)]
+    return [need for need in needs if client.opens(need) and client.searches.offers(need)]
 
 
 def _files(export: Export, access: Access, session: requests.Session) -> Generator[Fetching, None, list[ExportFile]]:

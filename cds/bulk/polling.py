@@ -31,6 +31,8 @@ def insist(export: Export, ask: Asked, *, about: str) -> Generator[Fetching, Non
     while True:
         yield from due(export)
         if timezone.now() - export.begun_at > PATIENCE:
+            export.begun_at = timezone.now()  # who resumes it waits another day
+            export.save(update_fields=["begun_at"])
             raise FhirUnreachable(f"The EHR did not finish {about} within a day.")
         try:
             response = ask()

@@ -18,11 +18,30 @@ _bundle = msgspec.json.Decoder(RawBundle)
 
 def patients(client: FhirServer, needs: Iterable[Need]) -> Iterator[Chart]:
     """All whom the client's token opens, whole: unlike a hook, this reads every page, or raises FhirError."""
-    asked = [client.searches.asks(client.version.asks(need)) for need in needs if need.resource != "Patient"]
-    for raw in _entries(client, "Patient?_count=200"):
+    asked = _asked(client, needs)
+    for patient_id, raw in _people(client, ""):
+        yield _chart(client, asked, patient_id, raw)
+
+
+def ids(client: FhirServer, criteria: str = "") -> Iterator[str]:
+    """Of all whom the client's token opens, or of those whom the criteria of a search find."""
+    return (patient_id for patient_id, _ in _people(client, criteria))
+
+
+def whole(client: FhirServer, needs: Iterable[Need], patient_id: str) -> Chart:
+    """One of them."""
+    return _chart(client, _asked(client, needs), patient_id, client.get(f"Patient/{patient_id}"))
+
+
+def _asked(client: FhirServer, needs: Iterable[Need]) -> list[Need]:
+    return [client.searches.asks(client.version.asks(need)) for need in needs if need.resource != "Patient"]
+
+
+def _people(client: FhirServer, criteria: str) -> Iterator[tuple[str, bytes]]:
+    for raw in _entries(client, f"Patient?{criteria}{'&' if criteria else ''}_count=200"):
         kind = kind_of(raw)
         if kind.resource_type == "Patient" and kind.id:
-            yield _chart(client, asked, kind.id, raw)
+            yield kind.id, raw
 
 
 def _chart(client: FhirServer, needs: list[Need], patient_id: str, patient: bytes) -> Chart:

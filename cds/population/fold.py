@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -17,10 +17,12 @@ from cds.errors import CdsError, MergedPatient, MissingData, ProtectedData
 from cds.fhir.files import Chart
 from cds.fhir.panel import panel
 from cds.fhir.read import Reader
+from cds.fhir.versions import names_of
 from cds.finding import NotApplicable, NotEnoughData, Outcome
 from cds.gather import assemble
 from cds.labels import kept_out
-from cds.models import OptOut, PopulationResult, PopulationRun
+from cds.models import Export, OptOut, PopulationResult, PopulationRun
+from cds.needs import Need
 from cds.service import DecisionService
 from scoring import shelf
 from scoring.shelf import Model
@@ -48,12 +50,16 @@ class Asking:
     service: DecisionService = field(init=False)
     now: datetime = field(init=False)
     model: Model | None = field(init=False)
+    read: tuple[Need, ...] = field(init=False)
+    refused: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         run = self.run
         self.service = registry.get(run.service_id)
         self.now = run.as_of.astimezone(run.ehr.zone if run.ehr else ZoneInfo(settings.TIME_ZONE))
         self.model = shelf.get(run.model_name, run.model_version) if run.model_name else None
+        self.read = tuple(_read_of(self.service.needs, run))
+        self.refused = frozenset(path.read_text().strip() for path in (run.spool / "refused").glob("*"))
 
     def answers(self, charts: Sequence[Chart]) -> list[Answer]:
         """Of a block: every record first, then the model for all of them at once, then the service for each."""
@@ -73,6 +79,8 @@ class Asking:
             return _without(answer, _Said.NOT_APPLICABLE, "opted-out")
         if self._is_test(chart.id):
             return _without(answer, _Said.NOT_APPLICABLE, "test-patient")
+        if chart.id in self.refused:
+            return _without(answer, _Said.FAILED, "refused by the EHR")
         if chart.cut:
             return _without(answer, _Said.FAILED, "too-large")
         try:
@@ -96,7 +104,7 @@ class Asking:
         out = kept_out(except_for=self.run.ehr.labels_read if self.run.ehr else "")
         zone, needs = self.now.tzinfo, self.service.needs
         reader = Reader(patient_id=chart.id, zone=zone, names=frozenset(chart.names), kept_out=out)  # type: ignore[arg-type]
-        return assemble(needs, chart.readings(needs, reader), patient_id=chart.id, now=self.now)
+        return assemble(needs, chart.readings(self.read, reader), patient_id=chart.id, now=self.now)
 
     def _describe(self, result: PopulationResult, chart: Chart, context: PatientContext) -> None:
         """What a worklist is sorted and filtered by."""
@@ -147,6 +155,14 @@ class Asking:
         if self.run.ehr:
             return self.run.ehr.pseudonym(patient_id)
         return salted_hmac("cds.patient", f"run {self.run.pk}|{patient_id}", algorithm="sha256").hexdigest()
+
+
+def _read_of(needs: Iterable[Need], run: PopulationRun) -> Iterator[Need]:
+    """Of what the EHR did not grant or does not have, nothing is known; a folder is the whole record."""
+    export = Export.objects.filter(run=run).first()
+    for need in needs:
+        if export is None or any(name in export.kinds for name in names_of(need.resource)):
+            yield need
 
 
 def _without(answer: Answer, outcome: PopulationResult.Outcome, reason: str) -> Answer:

@@ -40,6 +40,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--group", help="the id of a Group at the EHR; default: the one on the EHR's page, or everybody"
         )
+        parser.add_argument("--crawl", action="store_true", help="fetch by ordinary search, even if there is an export")
         parser.add_argument("--at", help="judge the record as of this date-time (ISO 8601); default: now")
         parser.add_argument("--out", type=Path, help="write the answers as NDJSON, one line a patient")
         parser.add_argument("--resume", metavar="RUN", help="the id of a run that was stopped")
@@ -168,7 +169,8 @@ def _whom(options: dict[str, Any], ehr: Ehr | None) -> dict[str, Any]:
     """Of a run, where its patients come from."""
     if options["source"] or ehr is None:
         return {"source": Source.FOLDER, "detail": _folder(options["source"])}
-    return {"source": Source.EXPORT, "detail": options["group"] or _usual_group(ehr)}
+    source = Source.CRAWL if options["crawl"] else Source.EXPORT
+    return {"source": source, "detail": options["group"] or _usual_group(ehr)}
 
 
 def _usual_group(ehr: Ehr) -> str:
@@ -181,7 +183,11 @@ def _usual_group(ehr: Ehr) -> str:
 
 def _stopped(options: dict[str, Any], ehr: Ehr | None) -> PopulationRun | None:
     """The same question, not answered for everybody yet."""
-    runs = PopulationRun.objects.filter(**_whom(options, ehr), ehr=ehr, service_id=options["service"])
+    whom = _whom(options, ehr)
+    sources = [Source.FOLDER] if whom["source"] == Source.FOLDER else [Source.EXPORT, Source.CRAWL]
+    runs = PopulationRun.objects.filter(
+        source__in=sources, detail=whom["detail"], ehr=ehr, service_id=options["service"]
+    )
     return runs.exclude(state__in=[State.DONE, State.CANCELLED]).order_by("-created_at").first()
 
 

@@ -105,3 +105,21 @@ def test_every_synthetic_patient_gets_the_answer_of_the_assess_command(
         other = alone[line["patient"]]
         assert (kinds[line["outcome"]], line["reason"]) == (other["outcome"], other["rule"])
         assert line["probability"] == pytest.approx(other["probability"], abs=5e-5)
+
+
+def test_of_several_groups_one_must_be_named(ehr: Ehr, folder: Path) -> None:
+    ehr.population_groups = "diabetics\nall-patients"
+    ehr.save()
+    with pytest.raises(CommandError, match=r"name one with --group \(diabetics, all-patients\)"):
+        score("--ehr", ehr.name)
+    assert not PopulationRun.objects.exists()
+
+
+@pytest.mark.parametrize("more", [(), ("--crawl",)])
+def test_everybody_at_an_ehr_is_asked_about(hospital: Ehr, folder: Path, more: tuple[str, ...]) -> None:
+    hospital.population_groups, hospital.crawl_pace = "all-patients", 1000.0
+    hospital.save()
+    lines = score("--ehr", hospital.name, *more).splitlines()
+    assert lines[0].split() == ["6", "patients"]
+    assert lines[-1].endswith("is done.")
+    assert PopulationRun.objects.get().source == ("crawl" if more else "export")
