@@ -74,12 +74,16 @@ class ProtectedData(MissingData):
 
 
 class MergedPatient(CdsError):
-    """Patient.link says replaced-by. Not followed: token and context are for the record that was asked about."""
+    """Patient.link says replaced-by. Not followed: token and context are for the record that was asked about.
+
+    `into`: the id of the record that counts, for `cds.merges`; in no message. "" where the link does not say it.
+    """
 
     status = 409
 
-    def __init__(self) -> None:
+    def __init__(self, into: str = "") -> None:
         super().__init__("this patient's record was merged into another one; ask about that one")
+        self.into = into
 
 
 class FhirError(CdsError):

@@ -225,8 +225,8 @@ def _person(readings: Mapping[str, Reading], patient_id: str) -> Person:
         raise MissingData(("patient",))
     if person.id != patient_id:
         raise BadInput("the Patient is another one than the context's")
-    if readings["patient"].merged:
-        raise MergedPatient
+    if (into := readings["patient"].merged) is not None:
+        raise MergedPatient(into)
     return person
 
 

@@ -19,7 +19,11 @@ from scoring.models import Prediction
 
 def opt_out(ehr: Ehr, patient_id: str, *, actor: str) -> bool:
     """Was it news? Only a keyed hash of the id is kept."""
-    key = ehr.pseudonym(patient_id)
+    return opt_out_by_key(ehr, ehr.pseudonym(patient_id), actor=actor)
+
+
+def opt_out_by_key(ehr: Ehr, key: str, *, actor: str) -> bool:
+    """The same, of a patient whose id is not known here."""
     with transaction.atomic():
         _, created = OptOut.objects.get_or_create(ehr=ehr, patient_key=key)
         assessments = Assessment.objects.filter(ehr=ehr, patient_key=key)

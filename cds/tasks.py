@@ -13,7 +13,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
-from cds import chain, doorbell, notified, outcomes, population, renewal, retention, review, watch, writeback
+from cds import chain, doorbell, merges, notified, outcomes, population, renewal, retention, review, watch, writeback
 from cds.models import Assessment, Ehr, PopulationRun
 from cds.onboarding import try_connection
 from cds.registry import all_services
@@ -31,8 +31,11 @@ __all__ = [
     "collect_outcomes",
     "expire_batches",
     "follow",
+    "follow_merges",
     "follow_up",
     "keep_listening",
+    "look_for_merges",
+    "look_for_merges_at",
     "pick_up_lost",
     "prepare_review",
     "prepare_reviews",
@@ -82,6 +85,25 @@ def send_write_backs() -> None:
 def send_write_back(row_id: int) -> None:
     """One try; when the next one comes stands in the row."""
     writeback.resume(row_id)
+
+
+@shared_task
+def follow_merges() -> None:
+    """What becomes of saved results whose patients' records were merged since."""
+    merges.follow_all()
+
+
+@shared_task
+def look_for_merges() -> None:
+    """One message for each active EHR, so that a slow one keeps no other waiting."""
+    for ehr_id in Ehr.objects.filter(active=True).values_list("pk", flat=True):
+        look_for_merges_at.delay(ehr_id)
+
+
+@shared_task
+def look_for_merges_at(ehr_id: int) -> None:
+    """Read each patient again whose saved results stand in a chart."""
+    merges.look(Ehr.objects.get(pk=ehr_id))
 
 
 @shared_task

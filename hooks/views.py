@@ -26,6 +26,7 @@ from cds.fhir.versions import Version
 from cds.flow import decide, enabled
 from cds.gather import gather
 from cds.imaging import with_imaging
+from cds.merges import noticing
 from cds.models import Assessment, Ehr, EnabledService
 from cds.needs import ENCOUNTER_TOKEN, Need
 from cds.ordering import with_orders
@@ -123,17 +124,18 @@ class Call(APIView):
 
     def _gather(self, service: DecisionService, hook: HookRequest, here: EnabledService) -> PatientContext:
         ehr = self.log.ehr
-        context = gather(
-            service,
-            patient_id=patient_id(hook),
-            now=ehr.now(),
-            client=_client(ehr, hook),
-            prefetch=hook.prefetch,
-            encounter_id=encounter_id(hook),
-            labels_read=ehr.labels_read,
-            also=wanted(here, service, encounter_id(hook)),
-            tally=self.log.prefetch,
-        )
+        with noticing(ehr, patient_id(hook)):
+            context = gather(
+                service,
+                patient_id=patient_id(hook),
+                now=ehr.now(),
+                client=_client(ehr, hook),
+                prefetch=hook.prefetch,
+                encounter_id=encounter_id(hook),
+                labels_read=ehr.labels_read,
+                also=wanted(here, service, encounter_id(hook)),
+                tally=self.log.prefetch,
+            )
         if (drafts := orders(hook)) is not None:
             context = with_orders(context, drafts, selected=selections(hook))
         return context

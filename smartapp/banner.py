@@ -12,6 +12,7 @@ from cds.errors import FhirError, FhirRefused
 from cds.fhir.client import FhirServer
 from cds.fhir.identity import identity
 from cds.identity import PatientIdentity
+from cds.merges import noticing
 from smartapp.models import SmartSession
 from smartapp.renewal import renew_token
 from smartapp.stops import Reason, Stopped
@@ -34,7 +35,8 @@ def read_patient(session: SmartSession) -> PatientIdentity:
     """The patient of this session's token, and of no other source; the token is renewed once if it has run out."""
     grant = session.grant
     url = f"Patient/{grant.patient_id}"
-    patient = identity(_read(url, session), mrn_system=session.ehr.mrn_system)
+    with noticing(session.ehr, grant.patient_id):
+        patient = identity(_read(url, session), mrn_system=session.ehr.mrn_system)
     if patient.id != grant.patient_id:
         raise Stopped(Reason.NO_PATIENT, ehr=session.ehr)
     return patient

@@ -51,8 +51,8 @@ def identity(patient: Mapping[str, Any], *, mrn_system: str) -> PatientIdentity:
         raise FhirInvalid("the Patient cannot be read") from error
     if found.resource_type != "Patient" or not found.id:
         raise FhirInvalid("the answer is not a Patient")
-    if replaced(found.link):
-        raise MergedPatient
+    if (into := replaced(found.link)) is not None:
+        raise MergedPatient(into)
     name = _best_name(found.name or [])
     given = name.given or []
     number = _record_number(found.identifier or [], mrn_system)

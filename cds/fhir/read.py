@@ -63,7 +63,7 @@ class Reading(msgspec.Struct):
     sorted: bool = True
     dropped: int = 0
     withheld: bool = False
-    merged: bool = False
+    merged: str | None = None  # into this record; "" where it is not named
 
     def absorb(self, more: Reading) -> None:
         """Add a further page."""
@@ -73,7 +73,7 @@ class Reading(msgspec.Struct):
         self.dropped += more.dropped
         self.failed = self.failed or more.failed
         self.withheld = self.withheld or more.withheld
-        self.merged = self.merged or more.merged
+        self.merged = more.merged if self.merged is None else self.merged
         self.next = more.next
 
 

@@ -124,9 +124,13 @@ class PatientLink(Shape):
     other: ReferenceOnly | None = None
 
 
-def replaced(links: list[PatientLink] | None) -> bool:
-    """Was this record merged into another one?"""
-    return any(link.type == "replaced-by" for link in links or ())
+def replaced(links: list[PatientLink] | None) -> str | None:
+    """The id of the record that this one was merged into, "" where none is named; None if it was not merged."""
+    for link in links or ():
+        if link.type == "replaced-by":
+            reference = (link.other.reference if link.other else None) or ""
+            return reference.partition("/_history/")[0].rpartition("/")[2]
+    return None
 
 
 class Patient(Shape):

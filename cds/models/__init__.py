@@ -8,6 +8,7 @@ from cds.models.audit import AuditEntry, PurgedSegment
 from cds.models.ehr import ConnectionTest, Ehr, OptOut, _are_labels, _is_zone
 from cds.models.export import Export, ExportFile
 from cds.models.facilities import AtFacility
+from cds.models.merge import Merge
 from cds.models.population import PopulationFlaw, PopulationResult, PopulationRun
 from cds.models.shown import Feedback, IssuedCard, Replayed, Review, Snooze, Suppression
 from cds.models.signing_key import SigningKey
@@ -28,6 +29,7 @@ __all__ = [
     "Feedback",
     "IssuedCard",
     "KnownLimit",
+    "Merge",
     "ModelChange",
     "NotifiedEvent",
     "OptOut",

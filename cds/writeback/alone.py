@@ -8,7 +8,7 @@ from cds.fhir.client import FhirServer
 from cds.fhir.identity import identity
 from cds.identity import PatientIdentity
 from cds.models import Ehr, WriteBack
-from cds.system import access_to
+from cds.system import Access, access_to
 from cds.writeback.allowed import WriteBackOff, require_same, seen_key
 from cds.writeback.hand import Hand
 
@@ -30,6 +30,10 @@ def can(ehr: Ehr) -> bool:
     return bool(ehr.system_client_id)
 
 
+def own_access(ehr: Ehr) -> Access:
+    return access_to(ehr, needed=_NEEDED, wanted=_WANTED)
+
+
 def own_hand(row: WriteBack) -> Hand:
     """The client that an administrator has set up, and the patient if they are still who was confirmed."""
     ehr, about = row.assessment.ehr, row.assessment
@@ -39,7 +43,7 @@ def own_hand(row: WriteBack) -> Hand:
             if row.aim == WriteBack.Aim.WRITE
             else "only a clinician's session may change this chart"
         )
-    access = access_to(ehr, needed=_NEEDED, wanted=_WANTED)
+    access = own_access(ehr)
     client = access.client()
     if row.aim != WriteBack.Aim.WRITE:  # what stands there says itself whose it is
         return Hand(client=client, caller=audit.US, may=access.may)

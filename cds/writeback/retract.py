@@ -7,7 +7,8 @@ What an archive has stays there: DICOM has no way to take it back from outside.
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import CharField, Q
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from cds import audit
@@ -69,6 +70,14 @@ def retract_for_safety(assessment: Assessment, *, by: str, why: str) -> None:
     if assessment.retracted_at is not None:
         raise BadInput("This was retracted already.")
     _begin(assessment, why=said, fhir_user="", actor=assessment.ehr.pseudonym(by))
+
+
+def retract_merged(assessment: Assessment, *, why: str) -> None:
+    """Its facts are not those of one person's whole record any more. Under no fingerprint it is found again: should the
+    same facts be that some day, they are asked about anew.
+    """
+    _begin(assessment, why=why, fhir_user="", actor=audit.US)
+    Assessment.objects.filter(pk=assessment.pk).update(fingerprint=Cast("pk", CharField()))
 
 
 def is_theirs(assessment: Assessment, fhir_user: str) -> bool:

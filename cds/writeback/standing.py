@@ -11,7 +11,7 @@ from cds.errors import BadInput, FhirInvalid, FhirRefused, Gone
 from cds.fhir import stepwise
 from cds.fhir.client import FhirServer
 from cds.fhir.write import ASSESSMENT
-from cds.models import Assessment, WriteBack
+from cds.models import Assessment, Merge, WriteBack
 from cds.writeback.kept import records
 from cds.writeback.plan import names
 
@@ -52,7 +52,7 @@ def of_the_same(assessment: Assessment) -> QuerySet[WriteBack]:
     return _in_charts().filter(
         assessment__ehr=assessment.ehr,
         assessment__service_id=assessment.service_id,
-        assessment__patient_key=assessment.patient_key,
+        assessment__patient_key__in=_keys(assessment),
         assessment__retracted_at=None,
     )
 
@@ -64,8 +64,13 @@ def unmarked(assessment: Assessment) -> QuerySet[WriteBack]:
         status__in=[WriteBack.Status.QUEUED, WriteBack.Status.WAITING],
         assessment__ehr=assessment.ehr,
         assessment__service_id=assessment.service_id,
-        assessment__patient_key=assessment.patient_key,
+        assessment__patient_key__in=_keys(assessment),
     ).select_related("assessment__ehr", "successor")
+
+
+def _keys(assessment: Assessment) -> list[str]:
+    """The patient's, and those of records that were merged into theirs."""
+    return [assessment.patient_key, *Merge.into(assessment.ehr_id, assessment.patient_key)]
 
 
 def places(row: WriteBack, client: FhirServer) -> list[str]:
