@@ -24,10 +24,8 @@ def as_diagnostic_report(report: ReportRecord, observation: ObservationRecord) -
     )
 
 
-def as_document(
-    report: ReportRecord, observation: ObservationRecord, *, content: bytes = b"", content_type: str = "text/plain"
-) -> DocumentRecord:
-    """With `content`, a PDF for one; without it, the report in plain text."""
+def as_document(report: ReportRecord, observation: ObservationRecord, *, page: bytes = b"") -> DocumentRecord:
+    """In plain text; beside it `page`, a PDF."""
     return DocumentRecord(
         identifier=f"{report.assessment_id}-document",
         patient_id=observation.patient_id,
@@ -35,8 +33,8 @@ def as_document(
         code=RISK_ASSESSMENT_DOCUMENT,
         display=_TITLE,
         title=report.title,
-        content=content or in_words(report, observation).encode(),
-        content_type=content_type if content else "text/plain; charset=utf-8",
+        text=in_words(report, observation),
+        page=page,
         algorithm=report.algorithm,
         basis=observation.derived_from,
     )

@@ -88,7 +88,7 @@ class DiagnosticReportRecord(Struct, frozen=True, kw_only=True):
 
 
 class DocumentRecord(Struct, frozen=True, kw_only=True):
-    """The result as a document that people read: `content` in `content_type`, such as text/plain or application/pdf."""
+    """The result as a document that people read: in plain text, and as a page (PDF) where there is one."""
 
     identifier: str
     patient_id: str
@@ -96,8 +96,8 @@ class DocumentRecord(Struct, frozen=True, kw_only=True):
     code: Code
     display: str
     title: str
-    content: bytes
-    content_type: str
+    text: str
+    page: bytes = b""
     algorithm: Algorithm
     basis: tuple[str, ...] = ()
 

@@ -137,8 +137,13 @@ def diagnostic_report(record: DiagnosticReportRecord, *, result: Iterable[str], 
 
 
 def document_reference(record: DocumentRecord, *, device: str, status: str = "final") -> Resource:
-    """The whole document inside, as EHRs fetch no attachment from elsewhere."""
-    content = attachment(record.content, content_type=record.content_type, title=record.title, created=record.at)
+    """The whole document inside, as EHRs fetch no attachment from elsewhere; each content says the same."""
+    contents = {"text/plain; charset=utf-8": record.text.encode(), "application/pdf": record.page}
+    attached = [
+        attachment(content, content_type=kind, title=record.title, created=record.at)
+        for kind, content in contents.items()
+        if content
+    ]
     found = {
         "resourceType": "DocumentReference",
         "meta": {"security": [AI_ASSERTED]},
@@ -151,7 +156,7 @@ def document_reference(record: DocumentRecord, *, device: str, status: str = "fi
         "date": instant(record.at),
         "author": [{"reference": device}],
         "description": record.title,
-        "content": [{"attachment": content}],
+        "content": [{"attachment": one} for one in attached],
         "context": {"related": references(record.basis)} if record.basis else "",
     }
     return without_empty(found)

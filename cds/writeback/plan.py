@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from cds.errors import CdsError
@@ -12,6 +13,7 @@ from cds.fhir.elements import Resource
 from cds.fhir.transaction import WITH_CARD, transaction
 from cds.models import WriteBack
 from cds.records import Charted, DiagnosticReportRecord, DocumentRecord, ObservationRecord, RiskAssessmentRecord
+from cds.report_pdf import report_pdf
 from cds.writeback.kept import Kept
 from cds.writeback.taking import MODEL_CARD, Taking
 
@@ -40,7 +42,7 @@ class Plan(NamedTuple):
 def plan(kept: Kept, taking: Taking, *, fhir_user: str, confirmed_at: datetime) -> Plan:
     """The first of the ways to say it of which the EHR takes anything; raises Declined if there is none."""
     obstacles: dict[Form, str] = {}
-    for records in _ways(kept):
+    for records in _ways(kept, page=partial(_page, kept, taking)):
         obstacles |= {form: taking.obstacle(form, "create") for form in map(_form, records)}
         if taken := [record for record in records if not obstacles[_form(record)]]:
             break
@@ -57,12 +59,20 @@ def names(kept: Kept) -> dict[str, Form]:
     return {record.identifier: _form(record) for records in _ways(kept) for record in records}
 
 
-def _ways(kept: Kept) -> Iterator[list[Charted]]:
-    """Fullest first: what the service keeps; a document for people; the conclusion alone."""
+def _ways(kept: Kept, *, page: Callable[[], bytes] = bytes) -> Iterator[list[Charted]]:
+    """Fullest first: what the service keeps; a document for people; the conclusion alone. `page`: made where needed."""
     yield kept.chart
     if kept.report and kept.observation:
-        yield [as_document(kept.report, kept.observation)]
+        yield [as_document(kept.report, kept.observation, page=page())]
         yield [as_diagnostic_report(kept.report, kept.observation)]
+
+
+def _page(kept: Kept, taking: Taking) -> bytes:
+    """The archive's page; b"" where it is not known whom to name on it."""
+    patient, ehr = taking.hand.patient, taking.ehr
+    if kept.report is None or patient is None:
+        return b""
+    return report_pdf(kept.report, patient=patient, hospital=ehr.name, is_test=ehr.is_test)
 
 
 def _beside(taking: Taking) -> frozenset[str]:

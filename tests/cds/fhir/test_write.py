@@ -149,7 +149,7 @@ def test_a_diagnostic_report_concludes_and_points_to_its_observation() -> None:
 
 def test_a_document_carries_its_content_with_type_size_and_hash() -> None:
     pdf = b"%PDF-1.7 not really"
-    (content,) = document(content=pdf, content_type="application/pdf")["content"]
+    _, content = document(page=pdf)["content"]
     attached = content["attachment"]
     assert base64.b64decode(attached["data"]) == pdf
     assert (attached["contentType"], attached["size"]) == ("application/pdf", len(pdf))

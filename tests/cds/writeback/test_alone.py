@@ -12,6 +12,7 @@ from cds.connect import bearer_client
 from cds.gather import gather
 from cds.models import Assessment, AuditEntry, Ehr, EnabledService, WriteBack
 from cds.writeback import automatic, due, resume
+from smartapp.demo_ehr import hooks
 from smartapp.demo_ehr.store import chart_store
 from tests.cds.writeback.test_save import DOCTOR, SERVICE, assessed, by_us, client_of, counts, opened, press, read
 
@@ -118,6 +119,14 @@ def test_by_policy_it_is_written_when_assessed_as_preliminary_and_by_nobody(auto
     assert len(provenance["agent"]) == 1  # the algorithm
     actors = AuditEntry.objects.filter(action="write-back").values_list("actor", flat=True)
     assert set(actors) == {"bedside"}
+
+
+def test_a_hook_leads_to_a_written_answer_without_anybody_pressing(auto: Ehr) -> None:
+    assert len(hooks.call_hook("ada", "diabetes-risk").json()["cards"]) == 1
+    tasks.assess(str(Assessment.objects.get(service_id="diabetes-risk").pk))  # a worker that was slow: twice is once
+    assert send_all() == [Status.SENT, Status.SENT]
+    (risk,) = by_us("RiskAssessment")
+    assert (risk["status"], risk["subject"]["reference"]) == ("preliminary", "Patient/ada")
 
 
 def test_what_a_killed_worker_did_not_queue_is_queued_by_the_beat_and_once(auto: Ehr) -> None:

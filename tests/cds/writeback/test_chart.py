@@ -114,8 +114,10 @@ def test_without_observations_too_a_document_says_it_in_words(ada: Ada) -> None:
     assert (row.status, row.form) == (Status.SENT, Form.DOCUMENT)
     assert row.lacking == "no risk assessment, no observation (it says itself that it takes none)"
     (document,) = [one for one in ada.server.ours("DocumentReference") if "subject" in one]
-    content = base64.b64decode(document["content"][0]["attachment"]["data"]).decode()
-    assert "Probability of HbA1c >= 6.5 %" in content
+    text, page = (one["attachment"] for one in document["content"])
+    assert "Probability of HbA1c >= 6.5 %" in base64.b64decode(text["data"]).decode()
+    assert page["contentType"] == "application/pdf"
+    assert base64.b64decode(page["data"]).startswith(b"%PDF-")
 
 
 def test_an_ehr_that_takes_reports_alone_gets_the_conclusion(ada: Ada) -> None:
