@@ -81,6 +81,7 @@ predict = extend_schema_view(
 
 _NDJSON = "application/fhir+ndjson"
 _SERVICE = OpenApiParameter("service", str, description="A decision service's id; by default the first with a model.")
+_GROUP = OpenApiParameter("group", str, description="Of the EHR, instead of an upload: one that is open to callers.")
 _PREFER = OpenApiParameter("Prefer", str, OpenApiParameter.HEADER, required=True, enum=["respond-async"])
 _LINES: Schema = {"type": "string", "description": "A FHIR resource a line (R4, or another version), gzipped or not."}
 _FORM: Schema = {
@@ -95,7 +96,7 @@ _FORM: Schema = {
 }
 PARAMETERS: Schema = {
     "type": "object",
-    "description": "FHIR Parameters: service (valueString), and input (a Binary of NDJSON), which may be repeated.",
+    "description": "FHIR Parameters: service, and group (valueReference) or input (a Binary of NDJSON, repeated).",
     "properties": {"resourceType": {"const": "Parameters"}, "parameter": {"type": "array"}},
     "required": ["resourceType", "parameter"],
 }
@@ -135,7 +136,7 @@ score_batch = extend_schema_view(
     post=extend_schema(
         operation_id="score-batch",
         summary="Everybody in an upload, answered later",
-        parameters=[_SERVICE, _PREFER, _header("Content-Location", "Where to look how far it is.", 202)],
+        parameters=[_SERVICE, _GROUP, _PREFER, _header("Content-Location", "Where to look how far it is.", 202)],
         request={_NDJSON: _LINES, "multipart/form-data": _FORM, "application/fhir+json": PARAMETERS},
         responses={202: OpenApiResponse(description="Begun"), **refusals(400, 404, 411, 413, 415)},
     )

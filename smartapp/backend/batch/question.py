@@ -25,7 +25,7 @@ from smartapp.backend.formats import NDJSON
 from smartapp.backend.refusals import Issue, Unusable
 
 FORMATS = (NDJSON, "application/ndjson", "ndjson")
-_OPTIONS = ("service", "_outputFormat")
+_OPTIONS = ("service", "group", "_outputFormat")
 
 
 class LengthRequired(APIException):
@@ -35,9 +35,10 @@ class LengthRequired(APIException):
 
 @dataclass(kw_only=True)
 class Question:
-    """`service`: an id, or "" for the first service that scores with a model."""
+    """`service`: an id, or "" for the first service that scores with a model. `group`: at the EHR, instead of an upload."""
 
     service: str = ""
+    group: str = ""
 
     @classmethod
     def of(cls, options: Mapping[str, str]) -> Question:
@@ -47,13 +48,13 @@ class Question:
             wrong.append(Issue("not-supported", f"results come as {NDJSON} only", "_outputFormat"))
         if wrong:
             raise Unusable(*wrong)
-        return cls(service=options.get("service", ""))
+        return cls(service=options.get("service", ""), group=options.get("group", "").removeprefix("Group/"))
 
 
 def read(request: Request, upload: Arriving) -> Question:
     """The question; the records have gone to disk. Nothing is read of what says that it is too long."""
-    length = request.headers.get("Content-Length", "")
-    if not length.isdecimal():
+    length = request.headers.get("Content-Length") or "0"
+    if not length.isdecimal() or "Transfer-Encoding" in request.headers:
         raise LengthRequired
     if int(length) > settings.BATCH_MAX_BYTES:
         raise too_large()
@@ -62,7 +63,9 @@ def read(request: Request, upload: Arriving) -> Question:
     except UnreadablePostError as error:
         raise Unusable(Issue("incomplete", "the upload broke off")) from error
     question = Question.of(options)
-    if not upload.patients:
+    if question.group and upload.files:
+        raise Unusable(Issue("invalid", "either a group of the EHR, or an upload", "group"))
+    if not upload.patients and not question.group:
         raise Unusable(Issue("required", "there is no Patient in what was sent: one FHIR resource a line, as NDJSON"))
     return question
 
@@ -76,6 +79,8 @@ def _query(request: Request) -> dict[str, str]:
 
 def _body(request: Request, upload: Arriving, length: int) -> Mapping[str, str]:
     sent: Any = request.data  # what the parser made of it
+    if not length:
+        return {}  # a group may be named in the address
     match sent:
         case Ndjson() as body:
             return body.store(upload, length)
@@ -181,11 +186,16 @@ class _Binary(Struct, rename="camel"):
     data: str
 
 
+class _Reference(Struct):
+    reference: str = ""
+
+
 class _Parameter(Struct, rename="camel"):
     name: str
     value_string: str = ""
     value_code: str = ""
     value_id: str = ""
+    value_reference: _Reference | None = None
     resource: _Binary | None = None
 
 
@@ -207,7 +217,8 @@ def _parameters(body: bytes, upload: Arriving) -> dict[str, str]:
         if one.name == "input" and one.resource is not None:
             _store(one.resource, upload, place=f"Parameters.parameter[{number}].resource")
         else:
-            options[one.name] = one.value_string or one.value_code or one.value_id
+            reference = one.value_reference.reference if one.value_reference else ""
+            options[one.name] = one.value_string or one.value_code or one.value_id or reference
     return options
 
 

@@ -6,6 +6,7 @@ import logging
 import uuid
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.cache import cache
@@ -73,11 +74,15 @@ def _manifest(batch: Batch) -> dict[str, Any]:
     output, error = (_file(batch, kind) for kind in KINDS)
     return {
         "transactionTime": _instant(run.as_of),
-        "request": f"{settings.BASE_URL}{reverse('score-batch')}?service={run.service_id}",
+        "request": f"{settings.BASE_URL}{reverse('score-batch')}?{urlencode(_asked(run))}",
         "requiresAccessToken": True,
         "output": output,
         "error": error,
     }
+
+
+def _asked(run: PopulationRun) -> dict[str, str]:
+    return {"service": run.service_id, **({"group": run.detail} if run.detail else {})}
 
 
 def _file(batch: Batch, kind: str) -> list[dict[str, Any]]:

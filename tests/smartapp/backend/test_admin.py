@@ -110,7 +110,7 @@ def test_the_page_shows_what_a_caller_asked(integrator: Client, ehr: Ehr) -> Non
 
 def test_the_page_shows_what_became_of_a_callers_batches(integrator: Client, ehr: Ehr) -> None:
     row = Outside.registered(ehr).row
-    asked = {"source": PopulationRun.Source.UPLOAD, "ehr": ehr, "client": row.actor}
+    asked: dict[str, Any] = {"source": PopulationRun.Source.UPLOAD, "ehr": ehr, "client": row.actor}
     done = open_run(registry.get("diabetes-risk"), **asked)
     PopulationRun.objects.update(state="done", patients=412, scored=371, not_applicable=40, failed=1, finished_at=NOW)
     waits = open_run(registry.get("metformin-renal"), **asked)

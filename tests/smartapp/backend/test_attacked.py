@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -58,7 +59,7 @@ def test_whatever_is_sent_no_answer_is_a_500(attacked: Outside, site: str, name:
     operation = schema.find_operation_by_id(name)
     headers = attacked.signed()
 
-    def attack(case: Case) -> None:
+    def attack(case: Case[Any]) -> None:
         case.call_and_validate(base_url=site, headers=headers, checks=CHECKS)
 
     seed(SEED)(BOUNDS(given(case=operation.as_strategy(generation_mode=mode))(attack)))()

@@ -144,6 +144,7 @@ def test_what_holds_no_patient_is_no_batch(asking: Asking, spool: Path, content:
         b'{"resourceType": "Patient"}',
         parameters({"name": "input", "valueString": "x"}),
         parameters({"name": "group", "valueString": "x"}, binary(THE_CAST)),
+        parameters({"name": "patient", "valueString": "x"}, binary(THE_CAST)),
         parameters({"name": "input", "resource": {"resourceType": "Binary", "data": "%"}}),
         parameters({"name": "input", "resource": {"resourceType": "Patient"}}),
         parameters({"name": "service", "valueString": "a"}, {"name": "service", "valueString": "b"}),
