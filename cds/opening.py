@@ -32,8 +32,7 @@ def open_assessment(
 ) -> tuple[Assessment, bool]:
     """The row of this fingerprint, and whether it must be queued: it is new, or its last try failed."""
     ehr = here.ehr
-    threshold = service.threshold if here.threshold is None else here.threshold
-    model_version = shelf.active_version(service.model) if service.model else ""
+    model_version, threshold = _versions(service, here)
     fingerprint = verb.fingerprint(service, context, model_version=model_version, threshold=threshold, apart=apart)
     key = {"ehr": ehr.pk, "service_id": service.id, "fingerprint": fingerprint}
     known = _known(**key)
@@ -45,6 +44,14 @@ def open_assessment(
     (assessment,) = known
     assessment.ehr = ehr
     return assessment, assessment.status == Assessment.Status.FAILED and _again(assessment)
+
+
+def _versions(service: DecisionService, here: EnabledService) -> tuple[str, float]:
+    """What is in force, or what an experiment drew."""
+    if here.arm:
+        return here.arm.model_version, here.arm.threshold
+    threshold = service.threshold if here.threshold is None else here.threshold
+    return shelf.active_version(service.model) if service.model else "", threshold
 
 
 def _again(assessment: Assessment) -> bool:

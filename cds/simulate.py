@@ -86,6 +86,7 @@ def population(here: EnabledService, *, days: int) -> Population:
         service_id=here.service_id,
         status=Assessment.Status.DONE,
         test=False,
+        shadow_of=None,
         created_at__gt=timezone.now() - timedelta(days=days),
     )
     newest = list(rows.defer("snapshot").order_by("-created_at")[:MOST_READ])

@@ -13,7 +13,20 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as QueueDown
 
 from cds import assess as verb
-from cds import chain, doorbell, merges, notified, outcomes, population, renewal, retention, review, watch, writeback
+from cds import (
+    chain,
+    doorbell,
+    experiments,
+    merges,
+    notified,
+    outcomes,
+    population,
+    renewal,
+    retention,
+    review,
+    watch,
+    writeback,
+)
 from cds.models import Assessment, Ehr, PopulationRun
 from cds.onboarding import try_connection
 from cds.registry import all_services
@@ -59,6 +72,8 @@ def assess(assessment_id: str) -> None:
     while answered := verb.assess(assessment_id):
         writeback.automatic(Assessment.objects.filter(pk__in=answered))
         doorbell.ring(*answered)  # last: who hears it may look at all that the answer led to
+        for twin in experiments.twins(answered):  # nobody waits for these
+            assess.delay(twin)
         if len(answered) < verb.AT_ONCE:
             break
 

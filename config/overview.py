@@ -17,6 +17,7 @@ from cds.models import (
     ConnectionTest,
     Ehr,
     EnabledService,
+    Experiment,
     Feedback,
     ModelChange,
     SettingsChange,
@@ -205,6 +206,11 @@ def _to_decide() -> list[Waiting]:
             what="Model versions to decide on",
             count=models.count(),
             url=_list("cds_modelchange", verdict__exact="waiting"),
+        ),
+        Waiting(
+            what="Experiments to decide on",
+            count=Experiment.objects.filter(verdict=Change.Verdict.WAITING).count(),
+            url=_list("cds_experiment", verdict__exact="waiting"),
         ),
         Waiting(
             what="Drafts of models that nobody has asked for",

@@ -17,11 +17,13 @@ ROLES: dict[str, tuple[str, ...]] = {
         *("cds.add_enabledservice", "cds.change_enabledservice", "cds.switch_off", "cds.ask_stage"),
         *("cds.ask_model", "cds.roll_back_model", "scoring.acknowledge_drift"),
         "cds.steer_run",
+        "cds.ask_experiment",
         *("smartapp.add_backendclient", "smartapp.change_backendclient"),
     ),
     "clinical approver": (
         *("cds.change_enabledservice", "cds.switch_off", "cds.ask_stage", "cds.approve_stage"),
         *("cds.ask_model", "cds.approve_model", "cds.roll_back_model", "cds.review_feedback"),
+        *("cds.ask_experiment", "cds.approve_experiment"),
         "cds.resend_writeback",
         *("cds.steer_run", "cds.open_worklist"),
         "scoring.acknowledge_drift",

@@ -19,6 +19,7 @@ from cds.cards import Card
 from cds.connect import bearer_client, dialect_of
 from cds.context import PatientContext
 from cds.errors import BadInput
+from cds.experiments import in_arm
 from cds.facilities import places, refined, wanted
 from cds.feedback import hear
 from cds.fhir.client import FhirServer
@@ -87,8 +88,8 @@ class Call(APIView):
     def post(self, request: Request, service_id: str) -> Response:
         service, self.log.ehr = registry.get(service_id), caller(request)
         hook = parse(body(request), service)
+        user_key = _viewer(self.log.ehr, hook).user_key
         here = enabled(self.log.ehr, service)
-        shown = here.shown_to(_viewer(self.log.ehr, hook).user_key)
         self.log.hook = hook.hook
         self.log.hook_instance, self.log.prefetched = (
             hook.hook_instance.replace("\0", "")[:64],
@@ -104,6 +105,8 @@ class Call(APIView):
         here = refined(here, places(context))
         if here.stage == Stage.OFF:
             return self._leave_alone(hook, service, answer="off", cards=[])
+        here = in_arm(here, service, patient_key=self.log.ehr.pseudonym(patient_id(hook)), user_key=user_key)
+        shown = here.shown_to(user_key)
         if context.patient.restricted and not self.log.ehr.restricted_in_hooks:
             cards = [restricted()] if shown else []
             return self._leave_alone(hook, service, answer="restricted", cards=cards)
@@ -167,7 +170,7 @@ class Call(APIView):
             cards=len(shown),
         )
         self.log.answer, self.log.cards, self.log.suppressed = assessment.status, len(shown), len(held)
-        insert(*held, *issued(assessment, shown, viewer=viewer), entry, self._counted(200))
+        insert(*held, *issued(assessment, shown, viewer=viewer), *here.enrolled(assessment), entry, self._counted(200))
         return shown
 
     def _leave_alone(self, hook: HookRequest, service: DecisionService, *, answer: str, cards: list[Card]) -> Response:

@@ -11,11 +11,13 @@ from django.conf import settings
 from cds import audit, registry
 from cds.connect import bearer_client
 from cds.errors import MissingData, ProtectedData
+from cds.experiments import in_arm
 from cds.facilities import refined
 from cds.flow import decide, enabled
 from cds.gather import gather
 from cds.imaging import with_imaging
 from cds.models import Assessment, Ehr, EnabledService
+from cds.prepared import insert
 from cds.service import DecisionService
 from scoring.errors import ScoringError
 from smartapp import glass
@@ -48,8 +50,10 @@ def _for_user(session: SmartSession) -> list[DecisionService]:
 
 
 def _here(session: SmartSession, service: DecisionService) -> EnabledService:
-    """How it runs at the facility in which the chart was opened."""
-    return refined(enabled(session.ehr, service), session.grant.places)
+    """As a hook of the same user about the same patient would have it, at the facility in which the chart was opened."""
+    here = refined(enabled(session.ehr, service), session.grant.places)
+    patient_key = session.ehr.pseudonym(session.grant.patient_id)
+    return in_arm(here, service, patient_key=patient_key, user_key=session.grant.actor)
 
 
 def ask(session: SmartSession) -> list[Answer]:
@@ -87,13 +91,17 @@ def _ask_now(service: DecisionService, session: SmartSession) -> Assessment:
         labels_read=ehr.labels_read,
     )
     context = with_imaging(context, service, ehr=ehr, client=client, seconds=settings.HOOK_FETCH_SECONDS)
-    return decide(
+    here = _here(session, service)
+    assessment = decide(
         service=service,
-        here=_here(session, service),
+        here=here,
         context=context,
         wait=settings.HOOK_WAIT_SECONDS,
         asker=str(session.id),
     )
+    if not context.patient.restricted:
+        insert(*here.enrolled(assessment))
+    return assessment
 
 
 def required(session: SmartSession, assessment_id: uuid.UUID) -> Assessment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cds.admin import (
     ehr,
+    experiments,
     feedback,
     happened,
     population,
@@ -18,6 +19,7 @@ from cds.admin import (
 
 __all__ = [
     "ehr",
+    "experiments",
     "feedback",
     "happened",
     "population",

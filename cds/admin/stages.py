@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from cds import registry, switch
-from cds.admin import alerts, pages, settings
+from cds.admin import alerts, experiments, pages, settings
 from cds.admin.acting import Acts, DecisionForm, why_field
 from cds.admin.happened import ReadOnly
 from cds.errors import UnknownService
@@ -65,6 +65,9 @@ class EnabledServiceAdmin(admin.ModelAdmin[EnabledService]):
         return [
             path("<int:pk>/stage/", view(partial(stage_page, self)), name="cds_enabledservice_stage"),
             path("<int:pk>/settings/", view(partial(settings.page, self)), name="cds_enabledservice_settings"),
+            path(
+                "<int:pk>/experiment/", view(partial(experiments.ask_page, self)), name="cds_enabledservice_experiment"
+            ),
             path("<int:pk>/alerts/", view(partial(alerts.simulator, self)), name="cds_enabledservice_alerts"),
             *super().get_urls(),
         ]

@@ -6,6 +6,7 @@ from cds.models.archive import Pacs, _is_ae_title
 from cds.models.assessment import Assessment
 from cds.models.audit import AuditEntry, PurgedSegment
 from cds.models.ehr import ConnectionTest, Ehr, OptOut, _are_labels, _is_zone
+from cds.models.experiment import Enrolment, Experiment
 from cds.models.export import Export, ExportFile
 from cds.models.facilities import AtFacility
 from cds.models.merge import Merge
@@ -24,6 +25,8 @@ __all__ = [
     "ConnectionTest",
     "Ehr",
     "EnabledService",
+    "Enrolment",
+    "Experiment",
     "Export",
     "ExportFile",
     "Feedback",

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
 from cds.models.ehr import Ehr
+from cds.protocol import Arm
 from scoring.models import ModelVersion
+
+if TYPE_CHECKING:
+    from cds.models.assessment import Assessment
+    from cds.models.experiment import Enrolment
 
 _A_FRACTION = "A fraction from 0 to 1: 0.1 stands for ten per cent."
 A_FRACTION = [MinValueValidator(0, _A_FRACTION), MaxValueValidator(1, _A_FRACTION)]
@@ -51,9 +57,15 @@ class EnabledService(models.Model):
     by_facility = models.BooleanField(
         default=False, editable=False, help_text="Facilities differ: each call is asked where it happens."
     )
+    experiment = models.ForeignKey(
+        "cds.Experiment", on_delete=models.SET_NULL, null=True, related_name="+", help_text="The one that runs here."
+    )
     off_reason = models.CharField(max_length=200, blank=True, help_text="Why it was switched off.")
     off_by = models.CharField(max_length=150, blank=True)
     off_at = models.DateTimeField(null=True)
+    # For one call, where an experiment runs (cds.experiments.in_arm): the way that was drawn, and the row that says so.
+    arm: Arm | None = None
+    enrolment: Enrolment | None = None
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["ehr", "service_id"], name="one_row_per_service_and_ehr")]
@@ -73,10 +85,19 @@ class EnabledService(models.Model):
 
     def shown_to(self, user_key: str) -> bool:
         """A canary's users are drawn by hash: each stays on one side, and a larger share keeps those of the smaller."""
+        if self.arm and not self.arm.shown:
+            return False
         if self.stage != self.Stage.CANARY:
             return self.shown
         drawn = hashlib.sha256(f"canary|{self.service_id}|{user_key}".encode()).digest()
         return bool(user_key) and int.from_bytes(drawn) % 100 < self.canary_percent
+
+    def enrolled(self, assessment: Assessment) -> list[Enrolment]:
+        """The row, still to be inserted, that says in which arm this patient was asked about; [] without an experiment."""
+        if self.enrolment is None:
+            return []
+        self.enrolment.assessment = assessment
+        return [self.enrolment]
 
 
 class Change(models.Model):

@@ -59,6 +59,7 @@ def automatic(assessments: QuerySet[Assessment]) -> int:
     entered = 0
     for here in wanted:
         answered = assessments.filter(ehr=here.ehr, service_id=here.service_id, status=Assessment.Status.DONE)
+        answered = answered.filter(shadow_of=None)  # what an experiment asks in another way is nobody's result
         for assessment in answered.filter(write_backs=None, retracted_at=None, snapshot__isnull=False).select_related(
             "ehr"
         ):
