@@ -5,6 +5,7 @@ All shares and probabilities are fractions. Each person counts once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,17 @@ def decision_curve(
         "high": [figure.high for figure in found],
         "all": [float(evaluate.net_benefit_of_alerting_on_all(tally, threshold)) for threshold in at],
     }
+
+
+def above(histogram: Mapping[str, Sequence[float]], threshold: float) -> tuple[int, int]:
+    """How many with and without the label have at least this probability, by the bands of `score_histogram`.
+
+    Exact at their edges; between two of them in proportion, by log-odds.
+    """
+    margins = [evaluate.log_odds(np.array([edge]))[0] for edge in (*histogram["edge"], threshold)]
+    part = np.clip((np.array(margins[1:-1]) - margins[-1]) / np.diff(margins[:-1]), 0, 1)
+    inside = [round(float(np.array(histogram[who]) @ part)) for who in ("with", "without")]
+    return inside[0], inside[1]
 
 
 def score_histogram(label: Labels, probability: Numbers) -> dict[str, list[float]]:

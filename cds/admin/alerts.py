@@ -14,23 +14,49 @@ from django.utils.safestring import SafeString
 from cds import audit, registry
 from cds.admin import pages
 from cds.admin.pictures import LOOK, picture
-from cds.models import EnabledService
-from cds.simulate import Alerts, population
+from cds.errors import BadInput
+from cds.models import EnabledService, PopulationRun
+from cds.simulate import Alerts, Population, Validation, population, runs, swept, validation
 from scoring.plots import Spec
 
-LISTED = 100
+LISTED, RUNS = 100, 10
 _DAYS = (7, 30, 90)
 
 
 class WhatIfForm(forms.Form):
     """Of whom, and from which probability on."""
 
-    days = forms.TypedChoiceField(
-        label="People assessed here in the last", choices=[(days, f"{days} days") for days in _DAYS], coerce=int
-    )
+    whom = forms.ChoiceField(label="Of whom")
     threshold = forms.FloatField(
         label="Alert from a probability of, per cent", min_value=0.1, max_value=99, widget=forms.NumberInput
     )
+    a_day = forms.FloatField(
+        label="Patients a day",
+        min_value=0.1,
+        max_value=100_000,
+        required=False,
+        help_text="For the model's own figures and for a run, which were all counted at once.",
+    )
+
+    def __init__(self, data: Any, *, here: EnabledService, now: float) -> None:
+        first = {"whom": "30", "threshold": round(100 * now, 2), "a_day": 100}
+        super().__init__(data, initial=first)
+        lately = [(str(days), f"People assessed here in the last {days} days") for days in _DAYS]
+        swept = [(f"run {run.pk}", _run_in_words(run)) for run in runs(here)[:RUNS]]
+        measured = ("validation", "The people on whom the version in use was measured")
+        self.fields["whom"].choices = [*lately, measured, *swept]  # type: ignore[attr-defined]
+
+    def people(self, here: EnabledService) -> Population | Validation:
+        whom, a_day = self.cleaned_data["whom"], self.cleaned_data["a_day"] or self.initial["a_day"]
+        if whom == "validation":
+            return validation(here, a_day=a_day)
+        if whom.startswith("run "):
+            return swept(here, runs(here).get(pk=whom.removeprefix("run ")), a_day=a_day)
+        return population(here, days=int(whom))
+
+
+def _run_in_words(run: PopulationRun) -> str:
+    return f"The population run of {run.created_at:%-d %b %Y}, {run.patients or 0:,} patients"
 
 
 def simulator(model_admin: admin.ModelAdmin[EnabledService], request: HttpRequest, pk: int) -> HttpResponse:
@@ -42,15 +68,21 @@ def simulator(model_admin: admin.ModelAdmin[EnabledService], request: HttpReques
     if service is None:
         raise Http404("this service is not installed")
     now = service.threshold if here.threshold is None else here.threshold
-    form = WhatIfForm(request.GET or None, initial={"days": 30, "threshold": round(100 * now, 2)})
+    form = WhatIfForm(request.GET or None, here=here, now=now)
     shown = {"here": here, "ehr": here.ehr, "form": form, "now": 100 * now}
     if form.is_valid():
-        shown |= _would(request, here, days=form.cleaned_data["days"], threshold=form.cleaned_data["threshold"] / 100)
+        try:
+            people = form.people(here)
+        except BadInput as error:
+            form.add_error("whom", str(error))
+        else:
+            shown |= _would(request, here, people, threshold=form.cleaned_data["threshold"] / 100)
     return pages.rendered(model_admin, request, "enabledservice/alerts", f"Alerts of {service.title}", **shown)
 
 
-def _would(request: HttpRequest, here: EnabledService, *, days: int, threshold: float) -> dict[str, Any]:
-    people = population(here, days=days)
+def _would(
+    request: HttpRequest, here: EnabledService, people: Population | Validation, *, threshold: float
+) -> dict[str, Any]:
     alerted = people.alerted(threshold)
     if may_list := request.user.has_perm("cds.view_assessment"):
         actor = pages.actor(request, here.ehr)
@@ -60,7 +92,7 @@ def _would(request: HttpRequest, here: EnabledService, *, days: int, threshold: 
         "people": people,
         "chosen": people.at(threshold),
         "table": table,
-        "plot": _plot(table, threshold) if people.answers else "",
+        "plot": _plot(table, threshold) if people.somebody else "",
         "alerted": alerted[:LISTED] if may_list else [],
         "unlisted": len(alerted) - len(alerted[:LISTED]),
     }

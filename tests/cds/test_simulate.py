@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from cds import registry
+from cds.errors import BadInput
 from cds.finding import Finding, Outcome
-from cds.models import Ehr, EnabledService
-from cds.simulate import THRESHOLDS, Alerts, population
+from cds.models import Ehr, EnabledService, PopulationResult, PopulationRun
+from cds.simulate import THRESHOLDS, Alerts, population, runs, swept, validation
 from scoring import shelf
+from scoring.models import ModelVersion
 from tests.cds.assessed import CHILD, SERVICE, UNKNOWN, assessed, by_model, guess, learnt
 
 BY_GUIDELINE = Finding(rule="confirm-hba1c", alert=True, indicator="warning", estimate=guess(0.01))
@@ -79,3 +81,58 @@ def test_the_table_has_the_chosen_threshold_too(here: EnabledService) -> None:
 def test_of_nobody_there_is_no_rate(here: EnabledService) -> None:
     found = at(here, 0.1)
     assert (found.alerts, found.a_day, found.ppv.of, found.patients.of) == (0, None, 0, 0)
+
+
+# --- The people on whom the model was measured --------------------------------------------------------------------
+def test_the_models_own_figures_are_met_at_its_own_threshold(here: EnabledService) -> None:
+    """Within what reading them from 30 bands costs, and with intervals as wide as those of the model card."""
+    facts = shelf.active_facts(SERVICE)
+    found = validation(here, a_day=200).at(facts["threshold"])
+    card = facts["performance"]["unweighted"]["at_threshold"]
+    assert found.patients.percent[0] == pytest.approx(card["alerts_per_100"]["value"], rel=0.05)
+    assert found.ppv.value == pytest.approx(card["ppv"]["value"], rel=0.05)
+    assert found.found.value == pytest.approx(card["sensitivity"]["value"], rel=0.05)
+    assert found.found.interval[0] == pytest.approx(card["sensitivity"]["low"], abs=0.03)
+    assert found.a_day == pytest.approx(2 * found.patients.percent[0])
+
+
+def test_a_version_that_was_not_measured_so_says_so(here: EnabledService) -> None:
+    row = ModelVersion.objects.get(name=SERVICE, status="approved")
+    ModelVersion.objects.filter(pk=row.pk).update(facts=row.facts | {"curves": {}})
+    shelf.forget()
+    with pytest.raises(BadInput, match="does not say how"):
+        validation(here, a_day=200)
+
+
+# --- A population run ---------------------------------------------------------------------------------------------
+@pytest.fixture
+def run(here: EnabledService) -> PopulationRun:
+    """Five people: two of them by the model, one by a guideline, one who has the order already, one child."""
+    made = PopulationRun.objects.create(
+        ehr=here.ehr, service_id=SERVICE, threshold=0.1, model_name=SERVICE, model_version="1", state="done", patients=5
+    )
+    told = [
+        ("scored", "model-high", 0.3, True),
+        ("scored", "model-low", 0.06, False),
+        ("scored", "confirm-hba1c", 0.01, True),
+        ("scored", "model-high", 0.4, False),
+        ("not-applicable", "child", None, False),
+    ]
+    for number, (outcome, reason, probability, alerts) in enumerate(told):
+        PopulationResult.objects.create(
+            run=made, pseudonym=str(number), outcome=outcome, reason=reason, probability=probability, alerts=alerts
+        )
+    return made
+
+
+def test_a_run_is_counted_at_any_threshold(here: EnabledService, run: PopulationRun) -> None:
+    people = swept(here, run, a_day=50)
+    assert [people.at(threshold).alerts for threshold in (0.05, 0.1, 0.5)] == [3, 2, 1]
+    assert people.at(0.1).a_day == pytest.approx(20)
+
+
+def test_only_finished_runs_of_this_service_are_offered(here: EnabledService, run: PopulationRun) -> None:
+    other = Ehr.objects.create(name="Other", fhir_base="https://o.example/fhir")
+    PopulationRun.objects.create(ehr=other, service_id=SERVICE, threshold=0.1, state="done")
+    PopulationRun.objects.create(ehr=here.ehr, service_id=SERVICE, threshold=0.1, state="scoring")
+    assert list(runs(here)) == [run]

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from cds.models import Assessment, AuditEntry, Ehr, EnabledService, StageChange
+from cds.models import Assessment, AuditEntry, Ehr, EnabledService, PopulationResult, PopulationRun, StageChange
 from scoring import shelf
 from tests.cds.admin.people import signed_in
 from tests.cds.assessed import assessed, by_model
@@ -122,7 +122,7 @@ def what_if(here: EnabledService, **given: str | int) -> str:
 
 def test_it_is_counted_drawn_and_says_who_would_be_alerted_on(here: EnabledService) -> None:
     assessed(here, by_model(0.3), by_model(0.07), by_model(0.02))
-    page = what_if(here, days=30, threshold=5)
+    page = what_if(here, whom="30", threshold=5)
     assert "<strong>2.0 alerts a day</strong>" in page
     assert 'src="data:image/svg+xml' in page
     for row in Assessment.objects.all():
@@ -140,11 +140,38 @@ def test_before_it_is_asked_nobody_is_listed(here: EnabledService) -> None:
 
 @pytest.mark.parametrize("threshold", ["0", "150", "ten"])
 def test_a_threshold_that_is_none_is_refused(here: EnabledService, threshold: str) -> None:
-    assert "errorlist" in what_if(here, days=30, threshold=threshold)
+    assert "errorlist" in what_if(here, whom="30", threshold=threshold)
 
 
 def test_of_nobody_there_is_nothing_to_count(here: EnabledService) -> None:
-    assert "Nobody was assessed" in what_if(here, days=7, threshold=5)
+    assert "Nobody was assessed" in what_if(here, whom="7", threshold=5)
+
+
+def test_the_models_own_figures_need_nobody_here(here: EnabledService) -> None:
+    page = what_if(here, whom="validation", threshold=10, a_day=200)
+    assert "alerts a day</strong> at 200 patients a day" in page
+    assert "9578 people of 2011-2012, 2013-2014" in page
+    assert "Who would be alerted on" not in page
+
+
+def test_a_finished_population_run_can_be_chosen(here: EnabledService) -> None:
+    run = PopulationRun.objects.create(
+        ehr=here.ehr, service_id="diabetes-risk", threshold=0.1, state="done", patients=2
+    )
+    for number, probability in enumerate((0.3, 0.02)):
+        high = {"reason": "model-high", "alerts": True} if number == 0 else {"reason": "model-low"}
+        PopulationResult.objects.create(
+            run=run, pseudonym=f"swept {number}", outcome="scored", probability=probability, **high
+        )
+    page = what_if(here, whom=f"run {run.pk}", threshold=10, a_day=50)
+    assert "<strong>25.0 alerts a day</strong> at 50 patients a day" in page
+    assert "swept 0" in page
+
+
+def test_another_hospitals_run_cannot(here: EnabledService) -> None:
+    other = Ehr.objects.create(name="Other", fhir_base="https://o.example/fhir")
+    run = PopulationRun.objects.create(ehr=other, service_id="diabetes-risk", threshold=0.1, state="done")
+    assert "errorlist" in what_if(here, whom=f"run {run.pk}", threshold=10)
 
 
 def test_a_test_system_that_becomes_a_hospital_starts_silent(ehr: Ehr) -> None:
