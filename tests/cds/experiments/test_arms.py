@@ -60,10 +60,11 @@ def test_a_clinician_stays_in_one_arm_whomever_they_see(here: EnabledService) ->
 
 def test_the_shares_are_as_planned_and_another_experiment_draws_anew(here: EnabledService) -> None:
     first = running(here, share=30)
+    first.salt = "the first"
     keys = [f"patient {number}" for number in range(2000)]
     one = [first.arm_of(key) == "other" for key in keys]
     assert 0.27 < sum(one) / 2000 < 0.33
-    other = Experiment(written=first.written)
+    other = Experiment(written=first.written, salt="the second")
     both = sum(a and other.arm_of(key) == "other" for a, key in zip(one, keys, strict=True))
     assert 0.06 < both / 2000 < 0.12  # 9 in 100 by chance
 
