@@ -6,7 +6,7 @@ export UV_SYSTEM_CERTS ?= 1
 RESOLVE = --quiet --universal --generate-hashes --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lock clean
+.PHONY: help install demo test check spark bench lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -34,12 +34,16 @@ check: install ## format, lint, types, import contracts, production settings
 	$(PY) manage.py makemigrations --check --dry-run
 	DEMO_EHR=0 BASE_URL=https://bedside.example.org REDIS_URL=redis://localhost/0 $(PY) manage.py check --deploy --fail-level WARNING
 
+spark: install ## add Apache Spark to .venv, for `manage.py score_population --engine spark`
+	$(VENV)/bin/uv pip install --quiet --python $(PY) --require-hashes -r requirements-spark.lock
+
 bench: install ## ours against a peer, in one run; writes docs/benchmarks.md
 	$(PY) -m bench
 
 lock: install ## resolve pyproject.toml again
-	$(VENV)/bin/uv pip compile $(RESOLVE) --all-extras pyproject.toml -o requirements.lock
+	$(VENV)/bin/uv pip compile $(RESOLVE) --extra train --extra synthesize --extra dev pyproject.toml -o requirements.lock
 	$(VENV)/bin/uv pip compile $(RESOLVE) pyproject.toml -c requirements.lock -o requirements-run.lock
+	$(VENV)/bin/uv pip compile $(RESOLVE) --extra spark pyproject.toml -c requirements.lock -o requirements-spark.lock
 
 clean: ## what was built here; not var/, which holds data
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache build

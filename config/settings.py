@@ -290,6 +290,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {
         "celery": {"level": "WARNING"},
+        "py4j": {"level": "WARNING"},
         # They log what they send and what a server says, names included; we say what went wrong ourselves.
         "dicomweb_client": {"level": "CRITICAL"},
         "pynetdicom": {"level": "CRITICAL"},

@@ -27,6 +27,10 @@ class PopulationRun(models.Model):
         EXPORT = "export", "The EHR's export"
         CRAWL = "crawl", "Ordinary search, patient by patient"
 
+    class Engine(models.TextChoices):
+        MACHINE = "machine", "This machine"
+        SPARK = "spark", "Apache Spark"
+
     class State(models.TextChoices):
         QUEUED = "queued", "Waiting for a worker"
         FETCHING = "fetching", "Fetching the records"
@@ -54,6 +58,12 @@ class PopulationRun(models.Model):
     threshold = models.FloatField(help_text="A fraction.")
     as_of = models.DateTimeField(default=timezone.now, help_text="The moment whose record is judged.")
     source = models.CharField(max_length=10, choices=Source, default=Source.FOLDER)
+    engine = models.CharField(
+        max_length=10,
+        choices=Engine,
+        default=Engine.MACHINE,
+        help_text="Each knows in its own way who has an answer: a run goes on as it began.",
+    )
     detail = models.CharField(max_length=500, blank=True, help_text="The folder, or the group's id; empty: everybody.")
     writes = models.BooleanField(
         default=True,

@@ -11,11 +11,12 @@ from cds.population.expiry import ARRIVING, expire, let_go
 from cds.population.intake import Reading
 from cds.population.opening import open_run
 from cds.population.steer import cancel, pause, resume
-from cds.population.sweep import Busy, Progress, sweep, unfinished
+from cds.population.sweep import Busy, Engine, Progress, sweep, unfinished
 
 __all__ = [
     "ARRIVING",
     "Busy",
+    "Engine",
     "Fetching",
     "Progress",
     "Reading",

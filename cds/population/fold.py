@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -21,7 +22,7 @@ from cds.fhir.versions import names_of
 from cds.finding import NotApplicable, NotEnoughData, Outcome
 from cds.gather import assemble
 from cds.labels import kept_out
-from cds.models import Export, OptOut, PopulationResult, PopulationRun
+from cds.models import Ehr, Export, OptOut, PopulationResult, PopulationRun
 from cds.needs import Need
 from cds.service import DecisionService
 from scoring import shelf
@@ -30,6 +31,7 @@ from scoring.shelf import Model
 logger = logging.getLogger(__name__)
 
 _Said = PopulationResult.Outcome
+_OF_THE_EHR = ("id", "name", "environment", "time_zone", "test_patients", "labels_read")
 
 
 @dataclass(kw_only=True)
@@ -44,9 +46,14 @@ class Answer:
 
 @dataclass(kw_only=True)
 class Asking:
-    """A run's question, ready to be put to one chart after the other."""
+    """A run's question, ready to be put to one chart after the other.
+
+    Where no database can be asked, `opted_out` and `answered` say of whom nothing is wanted, by pseudonym.
+    """
 
     run: PopulationRun
+    opted_out: frozenset[str] | None = None
+    answered: frozenset[str] = frozenset()
     service: DecisionService = field(init=False)
     now: datetime = field(init=False)
     model: Model | None = field(init=False)
@@ -60,6 +67,15 @@ class Asking:
         self.model = shelf.get(run.model_name, run.model_version) if run.model_name else None
         self.read = tuple(_read_of(self.service.needs, run))
         self.refused = frozenset(path.read_text().strip() for path in (run.spool / "refused").glob("*"))
+
+    def apart(self) -> Asking:
+        """The same question for other machines: picklable, it asks no database and carries no secret of the EHR."""
+        opted_out, there = frozenset[str](), copy(self.run)
+        if self.run.ehr is not None:
+            opted_out = frozenset(OptOut.objects.filter(ehr=self.run.ehr).values_list("patient_key", flat=True))
+            there.ehr = Ehr(**{name: getattr(self.run.ehr, name) for name in _OF_THE_EHR})
+        answered = frozenset(self.run.results.values_list("pseudonym", flat=True))
+        return Asking(run=there, opted_out=opted_out, answered=answered)
 
     def answers(self, charts: Sequence[Chart]) -> list[Answer]:
         """Of a block: every record first, then the model for all of them at once, then the service for each."""
@@ -138,7 +154,9 @@ class Asking:
             result.probability = outcome.estimate.probability if outcome.estimate else None
 
     def _opted_out(self, charts: Iterable[Chart]) -> frozenset[str]:
-        """The pseudonyms of those who said no, asked for anew with every block."""
+        """The pseudonyms of those who said no, asked for anew with every block where that can be."""
+        if self.opted_out is not None:
+            return self.opted_out
         if self.run.ehr is None:
             return frozenset()
         keys = [self.pseudonym(chart.id) for chart in charts]

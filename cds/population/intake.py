@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -45,31 +45,56 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     line: int
 
 
+class Accounts:
+    """Every line of every file: used, wrong (the first of each kind are listed in `flaws`), or wanted by nobody."""
+
+    def __init__(self, run: PopulationRun, folder: Path, files: list[Path]) -> None:
+        self.run, self.folder, self.files = run, folder, files
+        self.flaws: list[PopulationFlaw] = []
+        self._by_file = [Account() for _ in files]
+
+    def of(self, file: int) -> Account:
+        return self._by_file[file]
+
+    def name(self, file: int) -> str:
+        return str(self.files[file].relative_to(self.folder))
+
+    def flaw(self, file: int, line: int, reason: str, *, taken_back: bool = False) -> None:
+        """`taken_back`: it was counted as used."""
+        account = self.of(file)
+        account.used -= taken_back
+        account.flaws[reason] = account.flaws.get(reason, 0) + 1
+        if account.flaws[reason] <= LISTED:
+            self.flaws.append(PopulationFlaw(run=self.run, file=self.name(file)[:200], line=line, reason=reason))
+
+    def said(self) -> dict[str, Any]:
+        """By file, for the run's row."""
+        return {self.name(number): msgspec.to_builtins(account) for number, account in enumerate(self._by_file)}
+
+
 class Intake:
-    """Iterate over it, and it reads; what it yields is how far it is. Then `accounts` and `flaws` say what was found.
+    """Iterate over it, and it reads; what it yields is how far it is. Then `accounts` say what was found.
 
     Raises BadInput for a folder in which there is nothing to read.
     """
 
     def __init__(self, run: PopulationRun, needs: Iterable[Need], *, folder: Path, spool: Path) -> None:
         needs = tuple(needs)
-        self.run = run
-        self.types = {name for need in needs for name in names_of(need.resource)}
+        self.types = types_of(needs)
         self.wanted = Wanted.of(needs)
-        self.folder, self.files = folder, files_in(folder)
+        self.files = files_in(folder)
         self.spool = Spool.empty(spool, expected=sum(_size(file) for file in self.files))
-        self.accounts = [Account() for _ in self.files]
-        self.flaws: list[PopulationFlaw] = []
+        self.accounts = Accounts(run, folder, self.files)
 
     def __iter__(self) -> Iterator[Reading]:
         for number, file in enumerate(self.files):
-            yield Reading(file=self._name(number), line=0)
+            yield Reading(file=self.accounts.name(number), line=0)
             lines = Lines(file, self.wanted, folder=self.spool.folder)
             for seen, line in enumerate(lines, start=1):
                 self._take(number, line)
                 if seen % _LOOK_AFTER == 0:
-                    yield Reading(file=self._name(number), line=line.number)
-            self.accounts[number].lines = lines.count
+                    yield Reading(file=self.accounts.name(number), line=line.number)
+            self.accounts.of(number).lines = lines.count
         self.spool.flush()
 
     def settle(self) -> Contents:
@@ -82,7 +107,7 @@ class Intake:
             if sizes.keys() - newest.keys():
                 for entry in self.spool.entries(number):
                     if entry.owner not in newest:
-                        self._flaw(entry.file, entry.line, NO_SUCH_PATIENT, taken_back=True)
+                        self.accounts.flaw(entry.file, entry.line, NO_SUCH_PATIENT, taken_back=True)
         return Contents(patients=patients, too_large=too_large)
 
     def _patients(self, number: int) -> tuple[dict[str, Entry], Counter[str]]:
@@ -97,46 +122,36 @@ class Intake:
                 newest[owner] = newer = max(known, entry, key=Entry.age)
                 if known is not entry:
                     older = known if newer is entry else entry
-                    self._flaw(older.file, older.line, SAME_PATIENT, taken_back=True)
+                    self.accounts.flaw(older.file, older.line, SAME_PATIENT, taken_back=True)
         return newest, sizes
 
-    def said(self) -> dict[str, Any]:
-        """The accounts by file, for the run's row."""
-        return {self._name(number): msgspec.to_builtins(account) for number, account in enumerate(self.accounts)}
-
     def _take(self, file: int, line: Line) -> None:
-        if line.flaw:
-            self._flaw(file, line.number, line.flaw)
-        elif raw := line.raw.strip():
-            try:
-                head = head_of(raw)
-            except UNREADABLE as error:
-                self._flaw(file, line.number, CUT_OFF if "truncated" in str(error) else NOT_FHIR)
-                return
-            self._keep(file, line.number, raw, head)
+        found = entry_of(line, file, self.types)
+        if isinstance(found, str):
+            self.accounts.flaw(file, line.number, found)
+        elif found is not None:
+            self.spool.put(found)
+            self.accounts.of(file).used += 1
 
-    def _keep(self, file: int, line: int, raw: bytes, head: Owned) -> None:
-        if head.resource_type not in self.types:
-            if not head.resource_type:
-                self._flaw(file, line, NOT_FHIR)
-            return
-        owner, reason = _owner(head)
-        if not owner:
-            self._flaw(file, line, reason)
-            return
-        changed = (head.meta.last_updated if head.meta and head.resource_type == "Patient" else "") or ""
-        self.spool.put(Entry(owner, head.resource_type, file, line, changed, raw))
-        self.accounts[file].used += 1
 
-    def _flaw(self, file: int, line: int, reason: str, *, taken_back: bool = False) -> None:
-        account = self.accounts[file]
-        account.used -= taken_back
-        account.flaws[reason] = account.flaws.get(reason, 0) + 1
-        if account.flaws[reason] <= LISTED:
-            self.flaws.append(PopulationFlaw(run=self.run, file=self._name(file)[:200], line=line, reason=reason))
+def types_of(needs: Iterable[Need]) -> frozenset[str]:
+    return frozenset(name for need in needs for name in names_of(need.resource))
 
-    def _name(self, file: int) -> str:
-        return str(self.files[file].relative_to(self.folder))
+
+def entry_of(line: Line, file: int, types: Container[str]) -> Entry | str | None:
+    """What is kept of a line; or why it cannot be used; or None, where nobody asks for it."""
+    raw = line.raw.strip()
+    if line.flaw or not raw:
+        return line.flaw or None
+    try:
+        head = head_of(raw)
+    except UNREADABLE as error:
+        return CUT_OFF if "truncated" in str(error) else NOT_FHIR
+    if head.resource_type not in types:
+        return None if head.resource_type else NOT_FHIR
+    owner, reason = _owner(head)
+    changed = (head.meta.last_updated if head.meta and head.resource_type == "Patient" else "") or ""
+    return Entry(owner, head.resource_type, file, line.number, changed, raw) if owner else reason
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -22,6 +22,7 @@ def open_run(  # noqa: PLR0913 -- the whole question, each part named
     ehr: Ehr | None = None,
     as_of: datetime | None = None,
     writes: bool = True,
+    engine: PopulationRun.Engine = PopulationRun.Engine.MACHINE,
     client: str = "",
     asked_by: str = audit.US,
 ) -> PopulationRun:
@@ -42,6 +43,7 @@ def open_run(  # noqa: PLR0913 -- the whole question, each part named
         source=source,
         detail=detail,
         writes=writes,
+        engine=engine,
         client=client,
         asked_by=asked_by,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -124,14 +124,14 @@ class Spool:
         too_large = frozenset(contents.too_large)
         for number, patients in enumerate(contents.patients):
             if after < patients:
-                yield from _charts(self.entries(number), too_large)[after:]
+                yield from charts_of(self.entries(number), too_large)[after:]
             after = max(0, after - patients)
 
     def _part(self, number: int) -> Path:
         return self.folder / f"{number}.lines"
 
 
-def _charts(entries: Iterator[Entry], too_large: frozenset[str]) -> list[Chart]:
+def charts_of(entries: Iterable[Entry], too_large: frozenset[str]) -> list[Chart]:
     """By id."""
     patients: dict[str, Entry] = {}
     others: defaultdict[str, defaultdict[str, list[bytes]]] = defaultdict(lambda: defaultdict(list))

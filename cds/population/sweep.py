@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import shutil
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from cds.bulk import Fetching
 from cds.errors import BadInput, CdsError
 from cds.fhir.files import Chart
 from cds.models import PopulationFlaw, PopulationRun
-from cds.population.fold import Asking
-from cds.population.intake import Intake, Reading
+from cds.population.fold import Answer, Asking
+from cds.population.intake import Accounts, Intake, Reading
 from cds.population.keep import keep
 from cds.population.spool import Spool
 from scoring.errors import ScoringError
@@ -47,8 +47,13 @@ class Progress(Struct, frozen=True, kw_only=True):
     of: int
 
 
+# Given what is asked, a folder and how many patients at once, it yields how far the reading is, then block after block of
+# answers of those who have none yet. It counts the patients into the run before the first block, which may be empty.
+Engine = Callable[[Asking, Path, int], Iterator[Reading | list[Answer]]]
+
+
 def sweep(
-    run: PopulationRun, folder: Path, *, block: int = BLOCK
+    run: PopulationRun, folder: Path, *, engine: Engine | None = None, block: int = BLOCK
 ) -> Generator[Fetching | Reading | Progress, None, None]:
     """Go on with `run` until everybody has an answer, or until somebody wants it to stop; `run.state` says which.
 
@@ -60,7 +65,8 @@ def sweep(
             return
         try:
             if run.source not in {Source.EXPORT, Source.CRAWL} or (yield from _fetch(run)):
-                yield from _sweep(run, folder, block)
+                asking = Asking(run=run)
+                yield from _sweep(asking, (engine or on_this_machine)(asking, folder, block))
         except (CdsError, ScoringError) as error:
             logger.error("run %s stopped: %s", run.pk, type(error).__name__)
             _become(run, State.FAILED, error=str(error)[:500])
@@ -80,39 +86,51 @@ def _fetch(run: PopulationRun) -> Generator[Fetching, None, bool]:
     return True
 
 
-def _sweep(run: PopulationRun, folder: Path, size: int) -> Generator[Reading | Progress, None, None]:
+def _sweep(asking: Asking, found: Iterator[Reading | list[Answer]]) -> Generator[Reading | Progress, None, None]:
+    run = asking.run
     _become(run, State.SCORING, started_at=run.started_at or timezone.now(), error="")
-    asking = Asking(run=run)
-    spool = Spool(run.spool / "records")
-    if run.patients is None or spool.contents() is None:
-        yield from _take_in(run, folder, asking)
-    contents = spool.contents()
-    if contents is None:
-        return  # somebody wants it to stop
-    yield Progress(done=run.done, of=sum(contents.patients))
-    for block in _blocks(spool.charts(contents, after=run.done), size):
-        keep(asking, asking.answers(block))
-        yield Progress(done=run.done, of=sum(contents.patients))
+    for one in found:
+        if isinstance(one, Reading):
+            yield one
+        else:
+            keep(asking, one)
+            yield Progress(done=run.done, of=run.patients or 0)
         if not _wanted(run):
             return
     _become(run, State.DONE)
 
 
+def on_this_machine(asking: Asking, folder: Path, size: int) -> Iterator[Reading | list[Answer]]:
+    """Read once into the spool, which has everybody in a fixed order: who has an answer already is counted off."""
+    run = asking.run
+    spool = Spool(run.spool / "records")
+    if run.patients is None or spool.contents() is None:
+        yield from _take_in(run, folder, asking)
+    contents = spool.contents()
+    assert contents is not None, "read, and not kept"  # noqa: S101
+    yield []
+    for block in _blocks(spool.charts(contents, after=run.done), size):
+        yield asking.answers(block)
+
+
 def _take_in(run: PopulationRun, folder: Path, asking: Asking) -> Iterator[Reading]:
-    """Read once, and the accounts with it; who stops it here has it read anew."""
+    """With the accounts; who stops it here has it read anew."""
     intake = Intake(run, asking.service.needs, folder=folder, spool=run.spool / "records")
-    for reading in intake:
-        yield reading
-        if not _wanted(run):
-            return
-    contents, files = intake.settle(), intake.said()
-    if run.patients is not None and (run.patients, run.files) != (sum(contents.patients), files):
+    yield from intake
+    contents = intake.settle()
+    settle(run, patients=sum(contents.patients), accounts=intake.accounts)
+    intake.spool.close(contents)
+
+
+def settle(run: PopulationRun, *, patients: int, accounts: Accounts) -> None:
+    """What the reading found. Raises BadInput where an earlier try has found something else."""
+    files = accounts.said()
+    if run.files and (run.patients, run.files) != (patients, files):
         raise BadInput("The folder is no longer what it was when the run began: begin anew.")
     with transaction.atomic():
-        PopulationFlaw.objects.bulk_create(intake.flaws, batch_size=1000, ignore_conflicts=True)
-        run.patients, run.files = sum(contents.patients), files
+        PopulationFlaw.objects.bulk_create(accounts.flaws, batch_size=1000, ignore_conflicts=True)
+        run.patients, run.files = patients, files
         run.save(update_fields=["patients", "files"])
-    intake.spool.close(contents)
 
 
 def _blocks(charts: Iterable[Chart], size: int) -> Iterator[list[Chart]]:
@@ -172,4 +190,5 @@ def unfinished() -> Iterator[PopulationRun]:
     waits = Q(export__next_at__gt=timezone.now())
     cancelled = Q(wish=Wish.CANCEL) & ~Q(state__in=[State.DONE, State.CANCELLED])
     steered = (at_it & Q(wish=Wish.PAUSE)) | cancelled
-    yield from PopulationRun.objects.filter((at_it & Q(wish=Wish.RUN) & ~waits) | steered)
+    here = Q(wish=Wish.RUN, engine=PopulationRun.Engine.MACHINE)  # whoever began one on Spark goes on with it there
+    yield from PopulationRun.objects.filter((at_it & here & ~waits) | steered)

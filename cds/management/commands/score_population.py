@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ from tqdm import tqdm
 from cds import registry
 from cds.errors import CdsError
 from cds.models import Ehr, PopulationResult, PopulationRun
-from cds.population import Busy, Fetching, Reading, cancel, open_run, pause, resume, sweep
+from cds.population import Busy, Engine, Fetching, Reading, cancel, open_run, pause, resume, sweep
 from scoring.errors import ScoringError
 
 Source, State = PopulationRun.Source, PopulationRun.State
@@ -50,6 +51,8 @@ class Command(BaseCommand):
         parser.add_argument("--cancel", metavar="RUN", help="stop it for good; what is answered is kept")
         parser.add_argument("--why", default="", help="the reason, for --pause and --cancel")
         parser.add_argument("--anew", action="store_true", help="begin again, even if such a run was stopped")
+        parser.add_argument("--engine", choices=PopulationRun.Engine.values, default=PopulationRun.Engine.MACHINE)
+        parser.add_argument("--master", default="local[*]", help="Spark's master; with --engine spark")
         parser.add_argument("--worklist-only", action="store_true", help="write nothing back, whatever the policy")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,7 +61,7 @@ class Command(BaseCommand):
             return
         try:
             run = self._run(options)
-            self._sweep(run)
+            self._sweep(run, _engine(run, options))
         except (CdsError, ScoringError) as error:
             raise CommandError(str(error)) from error
         self._account(run)
@@ -99,15 +102,16 @@ class Command(BaseCommand):
             ehr=ehr,
             as_of=_moment(options["at"], ehr),
             writes=not options["worklist_only"],
+            engine=options["engine"],
             asked_by=getpass.getuser(),
         )
         self.stderr.write(f"Run {run.pk}.")
         return run
 
-    def _sweep(self, run: PopulationRun) -> None:
+    def _sweep(self, run: PopulationRun, engine: Engine | None) -> None:
         with tqdm(unit=" patients", desc="reading", smoothing=0.05) as bar:
             try:
-                for step in sweep(run, run.folder):
+                for step in sweep(run, run.folder, engine=engine):
                     if isinstance(step, Fetching):
                         bar.set_description(f"fetching: {step.words}")
                         continue
@@ -146,6 +150,17 @@ def _ehr(name: str | None) -> Ehr | None:
     if ehr is None:
         raise CommandError(f"There is no EHR called {name}.")
     return ehr
+
+
+def _engine(run: PopulationRun, options: dict[str, Any]) -> Engine | None:
+    """As the run began; Spark is imported only where it is asked for."""
+    if run.engine != options["engine"]:
+        raise CommandError(f"This run began with --engine {run.engine}; go on with that, or begin --anew.")
+    if run.engine == PopulationRun.Engine.MACHINE:
+        return None
+    from cds.spark.engine import on_spark
+
+    return partial(on_spark, master=options["master"])
 
 
 def _folder(source: str) -> str:

@@ -1,0 +1,123 @@
+"""What runs on Spark's executors: files to their owners' lines, one owner's lines to an answer. No database is asked here.
+
+Spark imports this module before Django is set up, so whatever needs it is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+from collections.abc import Iterator
+from itertools import groupby, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import django
+import msgspec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from cds.fhir.files import Chart
+    from cds.population.fold import Answer, Asking
+
+OWNED = "owner string, kind string, file long, line long, changed string, raw binary"
+TOLD = "told binary"
+NOBODY = ""  # the owner of what is no entry: of `kind` a flaw's reason, or COUNT, with the lines of a file as `line`
+COUNT = "#"
+
+Rows = Iterator[dict[str, Any]]
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """To the driver. An answer: the result's fields; context and outcome, as JSON, where a case may follow. Or a flaw."""
+
+    fields: dict[str, Any] = {}
+    patient_id: str = ""
+    context: bytes | None = None
+    outcome: bytes | None = None
+    flaw: tuple[int, int, str] | None = None  # file, line, reason
+
+
+def owned(
+    batches: Iterator[pa.RecordBatch], *, wanted: tuple[str, str], types: frozenset[str]
+) -> Iterator[pa.RecordBatch]:
+    """For `mapInArrow`, of files by number and path: every line that may matter, as the single machine reads it.
+
+    `wanted`: the fields of a Wanted, which could not be unpickled before Django is set up.
+    """
+    django.setup()
+    from cds.population.lines import Lines, Wanted
+
+    for batch in batches:
+        for file in batch.to_pylist():
+            with tempfile.TemporaryDirectory() as folder:
+                lines = Lines(Path(file["path"]), Wanted(*wanted), folder=Path(folder))
+                rows = _owned(lines, file["file"], types)
+                while some := list(islice(rows, 1000)):
+                    yield _batch(OWNED, some)
+                yield _batch(OWNED, [_row(NOBODY, COUNT, file["file"], lines.count)])
+
+
+def _owned(lines: Any, file: int, types: frozenset[str]) -> Rows:
+    from cds.population.intake import entry_of
+
+    for line in lines:
+        found = entry_of(line, file, types)
+        if isinstance(found, str):
+            yield _row(NOBODY, found, file, line.number)
+        elif found is not None:
+            yield _row(found.owner, found.kind, file, found.line, found.changed, found.raw)
+
+
+def _row(owner: str, kind: str, file: int, line: int, changed: str = "", raw: bytes = b"") -> dict[str, Any]:
+    return {"owner": owner, "kind": kind, "file": file, "line": line, "changed": changed, "raw": raw}
+
+
+def answered(batches: Iterator[pa.RecordBatch], *, task: bytes, block: int) -> Iterator[pa.RecordBatch]:
+    """For `mapInArrow`, of lines sorted by owner, file and line. `task`: the driver's Asking, pickled."""
+    django.setup()
+    asking: Asking = pickle.loads(task)  # noqa: S301 -- our own driver made it
+    flaws: list[Told] = []
+    rows = (row for batch in batches for row in batch.to_pylist())
+    waiting = _charts(rows, asking, flaws)
+    while charts := list(islice(waiting, block)):
+        yield _batch(TOLD, [_packed(_answer(answer, asking)) for answer in asking.answers(charts)])
+    yield _batch(TOLD, [_packed(flaw) for flaw in flaws])
+
+
+def _charts(rows: Rows, asking: Asking, flaws: list[Told]) -> Iterator[Chart]:
+    """One for each patient who is here and has no answer yet."""
+    from cds.population.intake import NO_SUCH_PATIENT, SAME_PATIENT
+    from cds.population.spool import TOO_LARGE, Entry, charts_of
+
+    for owner, group in groupby(rows, key=lambda row: str(row["owner"])):
+        entries = [Entry(**row) for row in group]
+        patients = sorted((entry for entry in entries if entry.kind == "Patient"), key=Entry.age)
+        wrong, why = (patients[:-1], SAME_PATIENT) if patients else (entries, NO_SUCH_PATIENT)
+        flaws += [Told(flaw=(entry.file, entry.line, why)) for entry in wrong]
+        if patients and asking.pseudonym(owner) not in asking.answered:
+            large = sum(len(entry.packed()) for entry in entries) > TOO_LARGE
+            yield from charts_of(entries, frozenset({owner} if large else ()))
+
+
+def _answer(answer: Answer, asking: Asking) -> Told:
+    result = answer.result
+    names = (field.attname for field in result._meta.concrete_fields if field.attname not in {"id", "run_id"})
+    fields = {name: getattr(result, name) for name in names}
+    if asking.run.ehr is None or answer.context is None or answer.outcome is None:
+        return Told(fields=fields, patient_id=answer.patient_id)
+    context, outcome = answer.context.as_json(), msgspec.json.encode(answer.outcome)
+    return Told(fields=fields, patient_id=answer.patient_id, context=context, outcome=outcome)
+
+
+def _packed(told: Told) -> dict[str, bytes]:
+    return {"told": msgspec.msgpack.encode(told)}
+
+
+def _batch(schema: str, rows: list[Any]) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    kinds = {"string": pa.string(), "binary": pa.binary(), "long": pa.int64()}
+    columns = [part.split() for part in schema.split(", ")]
+    return pa.RecordBatch.from_pylist(rows, schema=pa.schema([(name, kinds[kind]) for name, kind in columns]))
