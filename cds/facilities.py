@@ -1,6 +1,6 @@
 """Where a question is asked: which facility of the EHR it is, and how the service runs there.
 
-Who cannot be placed (no encounter was named, or it cannot be read) is in the EHR as a whole: docs/decisions/013-facilities.md.
+Who cannot be placed (no encounter was named, or it cannot be read) is in the EHR as a whole: docs/decisions/017-facilities.md.
 """
 
 from __future__ import annotations

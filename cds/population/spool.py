@@ -2,7 +2,7 @@
 
 Lines are appended to one of many files by the checksum of their patient's id, so that each file fits into memory and
 holds all of its patients. That is all the sorting that is needed, and cheaper than a table
-(docs/decisions/013-sorted-by-python.md).
+(docs/decisions/014-sorted-by-python.md).
 """
 
 from __future__ import annotations
