@@ -17,7 +17,7 @@ def test_a_hospital_with_few_outcomes_gets_a_run_that_says_so(ehr: Ehr, caplog: 
     asked(real, "a", label=True)
     asked(real, "b")
     tasks.renew_models()
-    run = TrainingRun.objects.get()
+    run = TrainingRun.objects.get(model_name="diabetes-risk")
     assert (run.model_name, run.status, run.candidate) == ("diabetes-risk", "too-few", None)
     assert (run.report["known"], run.report["asked"]) == (1, 2)
     assert ModelVersion.objects.filter(status="draft").count() == 0
