@@ -3,21 +3,32 @@
 
 const asPart = { "X-Requested-With": "fetch" };
 
+const turns = new Map();
+
+// Of two answers for one place the one that was asked for last stays, whichever comes first.
 async function put(target, answer) {
   const place = document.querySelector(target);
+  const turn = (turns.get(target) ?? 0) + 1;
+  turns.set(target, turn);
   place.setAttribute("aria-busy", "true");
+  const shown = await show(answer);
+  if (turns.get(target) !== turn) return;
+  shown(place);
+  place.removeAttribute("aria-busy");
+}
+
+async function show(answer) {
   try {
     const response = await answer;
     if (!response.ok) throw new Error(`the EHR answered ${response.status}`);
-    place.innerHTML = await response.text();
+    const text = await response.text();
+    return (place) => { place.innerHTML = text; };
   } catch (error) {
     const line = document.createElement("p");
     line.className = "problem";
     line.setAttribute("role", "alert");
     line.textContent = `Problem: ${error.message}`;
-    place.append(line);
-  } finally {
-    place.removeAttribute("aria-busy");
+    return (place) => { place.append(line); };
   }
 }
 
