@@ -40,7 +40,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def owned(
-    batches: Iterator[pa.RecordBatch], *, wanted: tuple[str, str], types: frozenset[str]
+    batches: Iterator[pa.RecordBatch], *, wanted: tuple[str, ...], types: frozenset[str]
 ) -> Iterator[pa.RecordBatch]:
     """For `mapInArrow`, of files by number and path: every line that may matter, as the single machine reads it.
 
