@@ -64,6 +64,14 @@ class Analyte(Struct, frozen=True, kw_only=True):
         factor, offset = self.units.get(unit, (0.0, 0.0))
         return value * factor + offset if factor else None
 
+    def judged(self, value: float, unit: str) -> float | str:
+        """`value` in the canonical unit; or why it cannot be used."""
+        canonical = self.convert(value, unit)
+        if canonical is None:
+            return f"unit {unit!r} not understood" if unit else "no unit"
+        low, high = self.plausible
+        return canonical if low <= canonical <= high else f"implausible value {value:g} {unit}"
+
 
 # Molar masses: glucose 180.156, cholesterol 386.65, triglycerides about 885.4 g/mol. The factor is per analyte.
 _GLUCOSE = {"mmol/L": (18.0156, 0.0)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from urllib.parse import parse_qs, quote
 
@@ -99,6 +100,18 @@ class ArchiveNeed(Struct, frozen=True, kw_only=True):
         if self.studies:
             return Need.resources(self.key, "ImagingStudy")
         return Need.observations(self.key, *self.analytes, category="imaging")
+
+
+def by_code(needs: Sequence[Need]) -> dict[tuple[str | None, str | None], set[int]]:
+    """Which of them, by place, search for a code; {} where one of them searches for none, and so for all."""
+    found: dict[tuple[str | None, str | None], set[int]] = {}
+    for place, need in enumerate(needs):
+        codes = need.all_codes
+        if not codes:
+            return {}
+        for code in codes:
+            found.setdefault(code, set()).add(place)
+    return found
 
 
 def _token_list(codes: frozenset[Code] | set[Code]) -> str:

@@ -160,21 +160,25 @@ def over_time(trend: Trend, context: PatientContext, *, titles: Mapping[str, str
         "mark": {"type": "point", "filled": True, "size": 55, "color": theme.raises, "opacity": 1},
         "encoding": {"x": x, "y": y, "shape": series},
     }
-    newest = {
-        "transform": [
-            {"joinaggregate": [{"op": "max", "field": "at", "as": "last"}], "groupby": ["series"]},
-            {"filter": "datum.at == datum.last"},
-        ],
-        "mark": {"type": "text", "dy": -11, "align": "right", "dx": 4, "fontWeight": "bold"},
-        "encoding": {"x": x, "y": y, "text": {"field": "value", "format": ".3~r"}},
-    }
-    drawn = [{"data": {"values": rows}, **layer} for layer in (line, point, newest)]
+    drawn = [{"data": {"values": rows}, **layer} for layer in (line, point, _newest(x, y))]
     return {
         "title": f"{trend.title} ({unit(trend.unit)})",
         "width": 190,
         "height": 100,
         "padding": {"left": 5, "top": 5, "bottom": 5, "right": 20},
         "layer": [*_cut_offs(trend, theme), *drawn],
+    }
+
+
+def _newest(x: Spec, y: Spec) -> Spec:
+    """Of each series the last value, as a number."""
+    return {
+        "transform": [
+            {"joinaggregate": [{"op": "max", "field": "at", "as": "last"}], "groupby": ["series"]},
+            {"filter": "datum.at == datum.last"},
+        ],
+        "mark": {"type": "text", "dy": -11, "align": "right", "dx": 4, "fontWeight": "bold"},
+        "encoding": {"x": x, "y": y, "text": {"field": "value", "format": ".3~r"}},
     }
 
 

@@ -19,21 +19,7 @@ def agreement(table: Sequence[Sequence[int]], lower_ends: Sequence[float], *, th
         for column, count in enumerate(counts)
         if count
     ]
-    axis = {"labelAngle": 0, "domain": False, "ticks": False, "grid": True, "bandPosition": 0.5, "tickBand": "extent"}
-    encoding = {
-        "x": {
-            "field": "now",
-            "type": "ordinal",
-            "scale": {"domain": names},
-            "axis": {**axis, "title": "Now, per cent"},
-        },
-        "y": {
-            "field": "then",
-            "type": "ordinal",
-            "scale": {"domain": names[::-1]},
-            "axis": {**axis, "title": "Then, per cent"},
-        },
-    }
+    encoding = {"x": _band_axis("now", names), "y": _band_axis("then", names[::-1])}
     colour = {"condition": {"test": "datum.moved", "value": theme.lowers}, "value": theme.raises}
     square = {
         "mark": {"type": "rect", "opacity": 0.3},
@@ -53,6 +39,12 @@ def agreement(table: Sequence[Sequence[int]], lower_ends: Sequence[float], *, th
     }
 
 
+def _band_axis(field: str, names: list[str]) -> Spec:
+    axis = {"labelAngle": 0, "domain": False, "ticks": False, "grid": True, "bandPosition": 0.5, "tickBand": "extent"}
+    title = f"{field.capitalize()}, per cent"
+    return {"field": field, "type": "ordinal", "scale": {"domain": names}, "axis": {**axis, "title": title}}
+
+
 def _bands(lower_ends: Sequence[float]) -> list[str]:
     """As in "5-10"; the last is open."""
     ends = [f"{100 * end:g}" for end in lower_ends]
@@ -66,7 +58,6 @@ def drift(shifts: Sequence[Mapping[str, Any]], *, width: int, theme: Theme) -> S
         for shift in shifts
         if shift["psi"] is not None
     ]
-    limits = [{"at": WATCH, "text": "watch"}, {"at": ALARM, "text": "alarm"}]
     top = max([ALARM * 1.3, *(row["psi"] for row in rows)])
     x = {"type": "quantitative", "scale": {"domain": [0, top]}, "axis": {"title": "PSI", "tickCount": 4}}
     y = {
@@ -84,22 +75,24 @@ def drift(shifts: Sequence[Mapping[str, Any]], *, width: int, theme: Theme) -> S
             "color": {"condition": {"test": "datum.level != ''", "value": theme.lowers}, "value": theme.raises},
         },
     }
-    rule = {
-        "data": {"values": limits},
-        "mark": {"type": "rule", "strokeDash": [4, 3], "color": theme.quiet},
-        "encoding": {"x": {"field": "at", **x}},
-    }
-    text = {
-        "data": {"values": limits},
-        "mark": {"type": "text", "align": "left", "dx": 3, "dy": -6, "color": theme.quiet},
-        "encoding": {"x": {"field": "at", **x}, "y": {"value": 0}, "text": {"field": "text"}},
-    }
     return {
         "title": {"text": "How far each column has moved", "offset": 18},
         "width": width,
         "height": {"step": 20},
-        "layer": [bar, rule, text],
+        "layer": [bar, *_limits(x, theme)],
     }
+
+
+def _limits(x: Spec, theme: Theme) -> list[Spec]:
+    """Lines, and their names above them."""
+    at = {"x": {"field": "at", **x}}
+    rule = {"mark": {"type": "rule", "strokeDash": [4, 3], "color": theme.quiet}, "encoding": at}
+    text = {
+        "mark": {"type": "text", "align": "left", "dx": 3, "dy": -6, "color": theme.quiet},
+        "encoding": {**at, "y": {"value": 0}, "text": {"field": "text"}},
+    }
+    limits = [{"at": WATCH, "text": "watch"}, {"at": ALARM, "text": "alarm"}]
+    return [{"data": {"values": limits}, **layer} for layer in (rule, text)]
 
 
 def psi_over_time(looks: Sequence[Mapping[str, Any]], *, width: int, theme: Theme) -> Spec:

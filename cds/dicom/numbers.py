@@ -57,12 +57,9 @@ class Numbers:
             return "without a date"
         if reported is None:
             return "no numeric value"
-        value = analyte.convert(reported.value, reported.unit)
-        if value is None:
-            return f"unit {reported.unit!r} not understood"
-        low, high = analyte.plausible
-        if not low <= value <= high:
-            return f"implausible value {reported.value:g} {reported.unit}"
+        value = analyte.judged(reported.value, reported.unit)
+        if isinstance(value, str):
+            return value
         quantity = Quantity(value=value, unit=analyte.unit)
         return Observed(
             analyte=analyte.key,

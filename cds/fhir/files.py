@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from cds.errors import BadInput
-from cds.fhir.read import ABSENT, UNREADABLE, Reader, Reading, relative
+from cds.fhir.read import ABSENT, UNREADABLE, Reader, Reading
+from cds.fhir.said import relative
 from cds.fhir.shapes import RawBundle, Reference, Shape
 from cds.fhir.versions import names_of
 from cds.needs import Need

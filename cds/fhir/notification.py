@@ -13,7 +13,8 @@ import msgspec
 
 from cds.codes import Code, code_of
 from cds.errors import BadInput, FhirInvalid
-from cds.fhir.read import UNREADABLE, relative
+from cds.fhir.read import UNREADABLE
+from cds.fhir.said import relative
 from cds.fhir.shapes import CodesOnly, ReferenceOnly, Shape
 
 Kind = Literal["handshake", "heartbeat", "event-notification", "query-status", "query-event", "ping"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from cds.fhir.read import UNREADABLE, relative
+from cds.fhir.read import UNREADABLE
+from cds.fhir.said import relative
 from cds.fhir.shapes import Reference, Shape
 
 

@@ -15,7 +15,8 @@ import msgspec
 from cds.facts import When
 from cds.fhir import shapes
 from cds.fhir.dates import parse
-from cds.fhir.read import Reader, Reading, relative
+from cds.fhir.read import Reader, Reading
+from cds.fhir.said import relative
 from cds.fhir.versions import settle
 from cds.needs import Need
 

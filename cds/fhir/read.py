@@ -6,7 +6,6 @@ beyond its plausible limits is missing, not clipped; a mere limit (">60") is use
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from functools import lru_cache, partial
@@ -15,19 +14,16 @@ from typing import Any
 import msgspec
 
 from cds import labels
-from cds.analytes import UNIT_ALIASES, Analyte
-from cds.codes import RACE, UCUM, Code, code_of
-from cds.facts import Coded, Diagnosis, Drug, Imaging, Issue, Observed, Order, Person, Quantity, Stay, Treatment, When
-from cds.fhir import shapes
+from cds.analytes import Analyte
+from cds.codes import Code
+from cds.facts import Coded, Diagnosis, Drug, Imaging, Issue, Observed, Order, Person, Stay, Treatment, When
+from cds.fhir import said, shapes
 from cds.fhir.dates import parse
-from cds.fhir.versions import classes, names_of, settle
-from cds.needs import Need
+from cds.fhir.versions import names_of, settle
+from cds.needs import Need, by_code
 
-Wanted = dict[tuple[str | None, str | None], tuple[Analyte, Code]]
 USABLE = {"final", "amended", "corrected"}
-COMPARATORS = {"<", "<=", ">", ">="}
 ABSENT = {b"", b"null"}
-_WRITTEN = re.compile(r"([<>]=?)?\s*(\d{1,6}(?:\.\d{1,6})?)\s*([a-zA-Z].*)?", re.ASCII)
 UNREADABLE = (
     msgspec.DecodeError,
     UnicodeDecodeError,
@@ -44,7 +40,6 @@ FACTS: dict[str, type[Coded]] = {
 }
 
 
-_NOWHERE = frozenset[int]()
 NOT_THEIRS = "belongs to another patient or to none"
 
 
@@ -121,9 +116,9 @@ class Reader:
         """What each of these needs, all of one type, finds in single resources of that type; each is decoded once."""
         readings = {need.key: Reading() for need in needs}
         asked = [(need, self._reading_of(need), readings[need.key]) for need in needs]
-        by_code = _by_code(needs)
+        wanted_by = by_code(needs)
         for resource in self._singles(needs, raws, readings):
-            places = _asked_about(resource, by_code) if by_code else range(len(asked))
+            places = said.asked_about(resource, wanted_by) if wanted_by else range(len(asked))
             for need, read_one, reading in (asked[place] for place in places):
                 if resource.meta is None or not self._withheld(resource.meta, need):
                     read_one(resource, need, reading)
@@ -200,24 +195,24 @@ class Reader:
             birth_date=parse(found.birth_date, self.zone),
             sex=found.gender if found.gender in {"male", "female", "other"} else "unknown",
             deceased=bool(found.deceased_boolean or found.deceased_date_time),
-            race_codes=tuple(sorted(_race_codes(found.extension or ()))),
+            race_codes=tuple(sorted(said.race_codes(found.extension or ()))),
             restricted=shapes.labelled(found.meta, labels.RESTRICTED),
         )
         reading.merged = shapes.replaced(found.link)
 
     # --- Observation ---------------------------------------------------------------------------------------------
-    def _observation(self, wanted: Wanted, found: shapes.Observation, need: Need, reading: Reading) -> None:
+    def _observation(self, wanted: said.Wanted, found: shapes.Observation, need: Need, reading: Reading) -> None:
         """The Observation itself, unless it is a mere panel, and each of its components. Code first: most are not asked for."""
-        hit = _match(found.code, wanted)
-        quantity = _reported(hit[0], found) if hit is not None else None
+        hit = said.match(found.code, wanted)
+        quantity = said.reported(hit[0], found) if hit is not None else None
         if hit is not None and (quantity is not None or found.component is None):
             self._measured(found, hit, quantity, need, reading)
         if found.component is None:
             return
         for part in found.component:
-            hit = _match(part.code, wanted)
+            hit = said.match(part.code, wanted)
             if hit is not None:
-                self._measured(found, hit, _reported(hit[0], part), need, reading)
+                self._measured(found, hit, said.reported(hit[0], part), need, reading)
 
     def _measured(
         self,
@@ -228,8 +223,8 @@ class Reader:
         reading: Reading,
     ) -> None:
         analyte, code = hit
-        when = parse(found.effective_date_time or _other_date(found), self.zone)
-        value, reason = _value(analyte, quantity)
+        when = parse(found.effective_date_time or said.other_date(found), self.zone)
+        value, reason = said.value(analyte, quantity)
         usable = found.status in USABLE and self.mine(found.subject)
         if when is None or value is None or not usable:
             reading.dropped += 1
@@ -237,7 +232,7 @@ class Reader:
             if found.status != "entered-in-error":
                 # The date tells whether it is newer than the one that is used; what was cancelled is no result.
                 dated = when if found.status != "cancelled" else None
-                reason, source = f"{analyte.title}: {reason}", reference_to(found)
+                reason, source = f"{analyte.title}: {reason}", said.reference_to(found)
                 reading.issues.append(
                     Issue(need=need.key, reason=reason, source=source, analyte=analyte.key, when=dated)
                 )
@@ -271,10 +266,10 @@ class Reader:
             if found.status != "entered-in-error":
                 self.complain(reading, need, reason, found)
             return
-        codes, text = _codes(found.value_codeable_concept)
-        when = parse(found.effective_date_time or _other_date(found), self.zone)
+        codes, text = said.codes_of(found.value_codeable_concept)
+        when = parse(found.effective_date_time or said.other_date(found), self.zone)
         reading.coded.append(
-            Diagnosis(codes=codes, text=text, status="active", source=reference_to(found), start=when, end=None)
+            Diagnosis(codes=codes, text=text, status="active", source=said.reference_to(found), start=when, end=None)
         )
 
     # --- Everything that is a statement in codes -------------------------------------------------------------------
@@ -282,7 +277,10 @@ class Reader:
         if not self.mine(found.subject or found.patient):
             self.complain(reading, need, NOT_THEIRS, found)
             return
-        if found.status == "entered-in-error" or _word(found.verification_status) in {"refuted", "entered-in-error"}:
+        if found.status == "entered-in-error" or said.word(found.verification_status) in {
+            "refuted",
+            "entered-in-error",
+        }:
             reading.dropped += 1
             return
         self.stated(found, need, reading)
@@ -293,7 +291,7 @@ class Reader:
         if found.do_not_perform:
             reading.dropped += 1
             return
-        codes, text = _stated_codes(found)
+        codes, text = said.stated_codes(found)
         if not codes and not text:
             self.complain(reading, need, "neither code nor text says what it is", found)
         start, end = self._span(found)
@@ -302,13 +300,13 @@ class Reader:
             FACTS[found.resource_type](
                 codes=codes,
                 text=text,
-                status=_word(found.clinical_status) or found.status or "",
-                source=reference_to(found),
-                certain=_word(found.verification_status) in {"", "confirmed"},
+                status=said.word(found.clinical_status) or found.status or "",
+                source=said.reference_to(found),
+                certain=said.word(found.verification_status) in {"", "confirmed"},
                 start=start,
                 end=end,
                 encounter=encounter.reference if encounter else None,
-                **({"places": _places(found)} if found.resource_type == "Encounter" else {}),
+                **({"places": said.places(found)} if found.resource_type == "Encounter" else {}),
             )
         )
 
@@ -322,13 +320,13 @@ class Reader:
             reading.dropped += 1
             return
         encounter = found.encounter or found.context
-        codes, names = _imaged(found)
+        codes, names = said.imaged(found)
         reading.coded.append(
             Imaging(
                 codes=codes,
                 text="; ".join(names),
                 status=found.status or "",
-                source=reference_to(found),
+                source=said.reference_to(found),
                 start=parse(found.started, self.zone),
                 encounter=encounter.reference if encounter else None,
             )
@@ -350,10 +348,10 @@ class Reader:
     def mine(self, subject: shapes.ReferenceOnly | None) -> bool:
         """The context patient's: relative, absolute, or versioned reference."""
         reference = (subject.reference or "") if subject is not None else ""
-        return reference in self.names or relative(reference) in self.names
+        return reference in self.names or said.relative(reference) in self.names
 
     def complain(self, reading: Reading, need: Need, reason: str, found: Any) -> None:
-        reading.issues.append(Issue(need=need.key, reason=reason, source=reference_to(found)))
+        reading.issues.append(Issue(need=need.key, reason=reason, source=said.reference_to(found)))
 
 
 SHAPES: dict[str, type] = {
@@ -373,29 +371,8 @@ def _bundle_decoder(shape: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(shapes.Bundle[shape])
 
 
-def _analytes(need: Need) -> Wanted:
+def _analytes(need: Need) -> said.Wanted:
     return {code: (analyte, code) for analyte in need.analytes for code in analyte.codes}
-
-
-def _by_code(needs: Sequence[Need]) -> dict[tuple[str | None, str | None], set[int]]:
-    """Which of them, by place, search for a code; {} where one of them searches for none, and so for all."""
-    found: dict[tuple[str | None, str | None], set[int]] = {}
-    for place, need in enumerate(needs):
-        codes = need.all_codes
-        if not codes:
-            return {}
-        for code in codes:
-            found.setdefault(code, set()).add(place)
-    return found
-
-
-def _asked_about(found: shapes.Observation, by_code: Mapping[tuple[str | None, str | None], set[int]]) -> Iterable[int]:
-    """Which needs a search would have found it for: by its code, or by that of a part."""
-    places: set[int] = set()
-    for concept in (found.code, *(part.code for part in found.component or ())):
-        for coding in (concept.coding if concept is not None else None) or ():
-            places |= by_code.get((coding.system, coding.code), _NOWHERE)
-    return places
 
 
 def _next(bundle: shapes.Bundle[Any] | shapes.RawBundle) -> str | None:
@@ -408,7 +385,7 @@ def _place(error: Exception) -> str:
 
 
 def _name(raw: msgspec.Raw) -> str:
-    return reference_to(kind_of(raw))
+    return said.reference_to(kind_of(raw))
 
 
 def kind_of(raw: bytes | msgspec.Raw) -> shapes.Kind:
@@ -418,130 +395,3 @@ def kind_of(raw: bytes | msgspec.Raw) -> shapes.Kind:
     except UNREADABLE:
         return shapes.Kind()
     return found
-
-
-def _places(found: shapes.Statement) -> tuple[str, ...]:
-    """Not where the patient was before, or will be."""
-    items = found.location if isinstance(found.location, list) else []
-    there = [item.location for item in items if item.status in {None, "active"}]
-    named = (place.reference for place in (*there, found.service_provider) if place)
-    return tuple(dict.fromkeys(relative(reference) for reference in named if reference))
-
-
-def relative(reference: str) -> str:
-    """Type/id, of a reference that may be absolute or versioned."""
-    return "/".join(reference.partition("/_history/")[0].split("/")[-2:])
-
-
-def reference_to(found: Any) -> str:
-    """Relative; "" for a resource without an id, which no reference can name."""
-    return f"{found.resource_type}/{found.id}" if found.id else ""
-
-
-def _match(concept: shapes.CodesOnly | None, wanted: Wanted) -> tuple[Analyte, Code] | None:
-    """Several codings: the first that is asked for counts."""
-    for coding in (concept.coding if concept is not None else None) or ():
-        hit = wanted.get((coding.system, coding.code))
-        if hit is not None:
-            return hit
-    return None
-
-
-def _other_date(found: shapes.Observation) -> str | None:
-    period = found.effective_period or shapes.Period()
-    return found.effective_instant or period.end or period.start or found.issued
-
-
-def _reported(analyte: Analyte, found: shapes.Observation | shapes.Component) -> shapes.QuantityShape | None:
-    """valueQuantity, or the number that stands in valueString: laboratories write limits (">60") as text.
-
-    A text rarely carries a unit. That of the code stands in only where every unit in which the analyte is reported gives
-    the same number (eGFR: always per 1.73 m2); elsewhere it would be a guess.
-    """
-    if found.value_quantity is not None or not found.value_string:
-        return found.value_quantity
-    same_number = all(factor == (1.0, 0.0) for factor in analyte.units.values())
-    written = _WRITTEN.fullmatch(found.value_string.strip()) if analyte.limits and same_number else None
-    if written is None:
-        return None
-    comparator, number, unit = written.groups()
-    return shapes.QuantityShape(value=float(number), comparator=comparator or None, unit=unit or analyte.unit)
-
-
-def _value(analyte: Analyte, found: shapes.QuantityShape | None) -> tuple[tuple[Quantity, Quantity] | None, str]:
-    """(canonical, reported), or None and the reason."""
-    if found is None or found.value is None:
-        return None, "no numeric value"
-    if found.comparator and not (analyte.limits and found.comparator in COMPARATORS):
-        return None, f"only a limit was reported ({found.comparator} {found.value:g})"
-    unit = found.code if found.system == UCUM and found.code else (found.unit or "")
-    unit = UNIT_ALIASES.get(unit, unit)
-    value = analyte.convert(found.value, unit)
-    if value is None:
-        return None, f"unit {unit!r} not understood" if unit else "no unit"
-    low, high = analyte.plausible
-    if not low <= value <= high:
-        return None, f"implausible value {found.value:g} {unit}"
-    comparator = found.comparator or ""
-    reported = Quantity(value=found.value, unit=unit, comparator=comparator)
-    same = unit == analyte.unit
-    return (reported if same else Quantity(value=value, unit=analyte.unit, comparator=comparator), reported), ""
-
-
-def _codes(concept: shapes.Concept | None) -> tuple[frozenset[Code], str]:
-    codings = (concept.coding or []) if concept else []
-    display = next((coding.display for coding in codings if coding.display), None)
-    text = (concept.text if concept else None) or display or ""
-    return frozenset(code_of(coding.system, coding.code) for coding in codings if coding.system and coding.code), text
-
-
-def _drug_codes(concept: shapes.Concept | None) -> tuple[frozenset[Code], str]:
-    """With every name that the record gives: the text may be a nickname, and the display the drug."""
-    codes, text = _codes(concept)
-    displays = [coding.display for coding in ((concept.coding or []) if concept else []) if coding.display]
-    more = [name for name in dict.fromkeys(displays) if name.lower() not in text.lower()]
-    return codes, f"{text} ({', '.join(more)})" if more else text
-
-
-def _stated_codes(found: shapes.Statement) -> tuple[frozenset[Code], str]:
-    if found.resource_type == "Encounter":
-        kinds = list(found.type or ())
-        codes = frozenset[Code]().union(*(_codes(kind)[0] for kind in kinds))
-        text = next((text for kind in kinds if (text := _codes(kind)[1])), "")
-        kind = {code_of(one.system, one.code) for one in classes(found) if one.system and one.code}
-        return codes | kind, text
-    if found.medication_codeable_concept or found.medication_reference:
-        named = found.medication_codeable_concept or _contained(found, found.medication_reference or shapes.Reference())
-        return _drug_codes(named)
-    return _codes(found.code)
-
-
-def _imaged(found: shapes.ImagingStudy) -> tuple[frozenset[Code], list[str]]:
-    """What was done where, in codes, and every name that the study and its procedures go by."""
-    done = [*(found.procedure_code or ()), *(found.procedure or ())]
-    series = [code for one in found.series or () for code in (one.modality, one.body_site) if code]
-    said = [*(found.modality or ()), *(found.modality_list or ()), *done, *series]
-    codings = [coding for one in said for coding in one.codings]
-    codes = frozenset(code_of(coding.system, coding.code) for coding in codings if coding.system and coding.code)
-    described = [found.description] if found.description else []
-    return codes, list(dict.fromkeys([*described, *(name for one in done for name in one.names)]))
-
-
-def _contained(found: shapes.Statement, medication: shapes.Reference) -> shapes.Concept:
-    """The contained Medication's code, or at least the name that the reference displays (Epic gives no more)."""
-    code = next((part.code for part in found.contained or () if f"#{part.id}" == medication.reference), None)
-    return code or shapes.Concept(text=medication.display)
-
-
-def _word(status: shapes.Concept | str | None) -> str:
-    """STU3 has a bare code where R4 has a CodeableConcept."""
-    if isinstance(status, str):
-        return status
-    return next((coding.code or "" for coding in (status.coding if status else None) or ()), "")
-
-
-def _race_codes(extensions: Any) -> Iterator[str]:
-    for extension in extensions:
-        if extension.value_coding and extension.value_coding.system == RACE and extension.value_coding.code:
-            yield extension.value_coding.code
-        yield from _race_codes(extension.extension or ())

@@ -12,7 +12,8 @@ import msgspec
 
 from cds.errors import BadInput
 from cds.fhir.files import Owned, head_of
-from cds.fhir.read import UNREADABLE, relative
+from cds.fhir.read import UNREADABLE
+from cds.fhir.said import relative
 from cds.fhir.versions import names_of
 from cds.models import PopulationFlaw, PopulationRun
 from cds.needs import Need

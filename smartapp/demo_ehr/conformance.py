@@ -73,6 +73,17 @@ def capability_of(kind: str) -> Resource:
     }
 
 
+SCOPES = (
+    "openid fhirUser launch launch/patient online_access offline_access patient/*.cruds user/*.cruds system/*.cruds"
+).split()
+CAPABILITIES = (
+    "launch-ehr launch-standalone authorize-post client-public client-confidential-symmetric "
+    "client-confidential-asymmetric sso-openid-connect context-banner context-ehr-patient "
+    "context-ehr-encounter context-standalone-patient permission-offline permission-online "
+    "permission-patient permission-user permission-v1 permission-v2"
+).split()
+
+
 def smart_configuration() -> dict[str, Any]:
     return {
         "issuer": addresses.hospital(),
@@ -86,36 +97,8 @@ def smart_configuration() -> dict[str, Any]:
         "response_types_supported": ["code"],
         "authorization_response_iss_parameter_supported": True,
         "code_challenge_methods_supported": ["S256"],
-        "scopes_supported": [
-            "openid",
-            "fhirUser",
-            "launch",
-            "launch/patient",
-            "online_access",
-            "offline_access",
-            "patient/*.cruds",
-            "user/*.cruds",
-            "system/*.cruds",
-        ],
-        "capabilities": [
-            "launch-ehr",
-            "launch-standalone",
-            "authorize-post",
-            "client-public",
-            "client-confidential-symmetric",
-            "client-confidential-asymmetric",
-            "sso-openid-connect",
-            "context-banner",
-            "context-ehr-patient",
-            "context-ehr-encounter",
-            "context-standalone-patient",
-            "permission-offline",
-            "permission-online",
-            "permission-patient",
-            "permission-user",
-            "permission-v1",
-            "permission-v2",
-        ],
+        "scopes_supported": SCOPES,
+        "capabilities": CAPABILITIES,
     }
 
 
