@@ -24,6 +24,7 @@ _WORKER_TTL_SECONDS = 15
 _WORKER_KEY = "bedside:worker-seen"
 _KNOCK_KEY, _KNOCK_MILLISECONDS = "bedside:knocked", 500  # a message that was lost silences nobody for longer
 _events: dict[str, threading.Event] = {}
+_loaded = threading.Event()  # embedded: the worker's thread has its models
 
 
 class Bell(Protocol):
@@ -86,9 +87,16 @@ def answered() -> None:
 
 
 def worker_seen() -> None:
-    """Called at each heartbeat of a worker."""
-    if not settings.EMBEDDED:
+    """Called when a worker has loaded its models, and at each heartbeat."""
+    if settings.EMBEDDED:
+        _loaded.set()
+    else:
         _redis().set(_WORKER_KEY, 1, ex=_WORKER_TTL_SECONDS)
+
+
+def worker_loaded(within_seconds: float) -> bool:
+    """Embedded: wait until the thread has loaded its models, which takes seconds on a slow machine."""
+    return _loaded.wait(within_seconds)
 
 
 def worker_alive() -> bool:

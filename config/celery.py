@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import Celery
 from celery.beat import Scheduler, Service
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -41,9 +42,11 @@ def start_embedded_beat() -> None:
 
 
 def worker_answers(within_seconds: float) -> bool:
-    """Ask until a worker process answers (a ping that is sent before it listens is lost) and has loaded its models."""
-    from cds.doorbell import worker_alive
+    """Ask until a worker answers (a ping that is sent before it listens is lost) and has loaded its models."""
+    from cds.doorbell import worker_alive, worker_loaded
 
+    if settings.EMBEDDED:
+        return worker_loaded(within_seconds)
     deadline = time.monotonic() + within_seconds
     while time.monotonic() < deadline:
         if app.control.ping(timeout=1.0, limit=1) and worker_alive():

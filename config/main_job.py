@@ -147,7 +147,7 @@ def serving() -> Iterator[None]:
     """Web and worker in this process: the demo hospital's keys live in its memory."""
     from config.wsgi import application
 
-    if not settings.EMBEDDED and not worker_answers(START_SECONDS):
+    if not worker_answers(START_SECONDS):
         raise StepFailed("no worker answers")
     server = _server(application)
     threading.Thread(target=server.serve_forever, daemon=True).start()

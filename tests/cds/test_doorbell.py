@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from typing import cast
 
@@ -56,3 +57,13 @@ def test_without_a_queue_a_message_is_tried_all_the_same(settings: Settings) -> 
         assert doorbell.knock()
     finally:
         doorbell._redis.cache_clear()
+
+
+def test_who_waits_for_the_embedded_worker_is_told_when_its_models_are_there(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EMBEDDED = True
+    monkeypatch.setattr(doorbell, "_loaded", threading.Event())
+    assert not doorbell.worker_loaded(0.01)
+    doorbell.worker_seen()
+    assert doorbell.worker_loaded(0.01)
