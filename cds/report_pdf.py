@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -56,8 +57,16 @@ def report_pdf(
 
 def _compiled(said: Mapping[str, Any], *, at: int, **options: Any) -> bytes:
     inputs = {"data": msgspec.json.encode(said).decode()}
-    made: bytes = typst.compile(_TEMPLATE.read_bytes(), sys_inputs=inputs, format="pdf", timestamp=at, **options)
+    made: bytes = typst.compile(
+        _TEMPLATE.read_bytes(), font_paths=_fonts(), sys_inputs=inputs, format="pdf", timestamp=at, **options
+    )
     return made
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    """Those of the machine. Looking for them takes longer than the page itself."""
+    return typst.Fonts()
 
 
 def _who(patient: PatientIdentity) -> dict[str, str]:
