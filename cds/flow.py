@@ -18,7 +18,7 @@ __all__ = ["decide", "enabled", "enqueue", "open_assessment"]
 
 logger = logging.getLogger(__name__)
 
-_finished = Question(lambda pk: Assessment.objects.filter(pk=pk).only("status", "result", "failure"), pk=UUIDField())
+_finished = Question(lambda pk: Assessment.objects.filter(pk=pk).only("status", "result", "failure", "retracted_at", "retraction"), pk=UUIDField())
 
 
 def decide(
@@ -40,6 +40,7 @@ def decide(
             bell.wait(wait)
     for now in _finished(pk=assessment.pk):
         assessment.status, assessment.result, assessment.failure = now.status, now.result, now.failure
+        assessment.retracted_at, assessment.retraction = now.retracted_at, now.retraction
     return assessment
 
 

@@ -80,7 +80,7 @@ def _found(
     since = (context.now - need.within).date()
     studies = search.studies(since=since) if need.studies else []
     reports = list(search.reports(since=since)) if need.analytes else []
-    read = [Numbers(report, need.analytes, zone=search.zone) for report in reports]
+    read = [Numbers(report, need, zone=search.zone) for report in reports]
     measured = [fact for one in read for fact in one.facts if fact.when.earliest <= context.now]
     return studies, measured, [issue for one in read for issue in one.issues]
 

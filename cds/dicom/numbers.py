@@ -11,6 +11,7 @@ from cds.analytes import UNIT_ALIASES, Analyte
 from cds.codes import DCM, LOINC, SNOMED, Code
 from cds.dicom.moments import observed
 from cds.facts import Issue, Observed, Quantity
+from cds.needs import ArchiveNeed
 
 _SYSTEMS = {"LN": LOINC, "SCT": SNOMED, "DCM": DCM}
 # How patient characteristics are coded where not in LOINC (PS3.16, TID 3602 and CID 3641), by the analyte's own code.
@@ -26,11 +27,11 @@ _CHANGES_MEANING = "HAS CONCEPT MOD"  # a mean, a maximum, a percentile: another
 
 
 class Numbers:
-    """What one report says of the wanted analytes: `facts`, and an issue for each that could not be used."""
+    """What one report says of what is needed: `facts`, and an issue for each number that could not be used."""
 
-    def __init__(self, report: Dataset, analytes: Iterable[Analyte], *, zone: tzinfo) -> None:
-        self.report, self.zone = report, zone
-        self.wanted = {code: analyte for analyte in analytes for code in analyte.codes}
+    def __init__(self, report: Dataset, need: ArchiveNeed, *, zone: tzinfo) -> None:
+        self.report, self.need, self.zone = report, need, zone
+        self.wanted = {code: analyte for analyte in need.analytes for code in analyte.codes}
         self.source = f"urn:oid:{report.SOPInstanceUID}"
         self.certain = report.get("CompletionFlag") == "COMPLETE" and report.get("VerificationFlag") == "VERIFIED"
         self.facts: list[Observed] = []
@@ -48,7 +49,7 @@ class Numbers:
         if isinstance(fact, Observed):
             self.facts.append(fact)
         else:
-            self.issues.append(Issue(need="archive", reason=fact, source=self.source, analyte=analyte.key))
+            self.issues.append(Issue(need=self.need.key, reason=fact, source=self.source, analyte=analyte.key))
 
     def _fact(self, item: Dataset, analyte: Analyte, code: Code) -> Observed | str:
         """Or why it cannot be used."""

@@ -43,7 +43,7 @@ class Predict(Api):
             return Response(said.as_json(said.opted_out(service)))
         context = _context(question, service, client.ehr, now)
         assessment = decide(service=service, here=here, context=context, wait=settings.PREDICT_WAIT_SECONDS)
-        self._audit(client.ehr, patient_id=context.patient.id, subject=str(assessment.pk), answer=assessment.status)
+        self._audit(client.ehr, patient_id=context.patient.id, subject=str(assessment.pk), answer=_named(assessment))
         return Response(_answer(assessment, context, service))
 
     def _audit(self, ehr: Ehr, **more: Any) -> None:
@@ -84,7 +84,13 @@ def _context(question: asked.Asked, service: DecisionService, ehr: Ehr, now: dat
     return context
 
 
+def _named(assessment: Assessment) -> str:
+    return assessment.status if assessment.retracted_at is None else "retracted"
+
+
 def _answer(assessment: Assessment, context: PatientContext, service: DecisionService) -> dict[str, Any]:
+    if assessment.retracted_at is not None:
+        return said.as_json(said.retracted(assessment, service))
     match assessment.status, assessment.outcome:
         case Assessment.Status.DONE, outcome if outcome is not None:
             return said.as_json(said.answer(assessment, outcome, context, service=service))

@@ -50,7 +50,7 @@ class Explanation(Struct, kw_only=True, rename="camel"):
 
 
 class Answer(Struct, kw_only=True, rename="camel"):
-    """`outcome`: finding, not-enough-data, not-applicable, or opted-out, where nothing was computed or kept."""
+    """`outcome`: finding, not-enough-data, not-applicable; opted-out, where nothing was computed or kept; or retracted."""
 
     service: str
     outcome: str
@@ -89,6 +89,12 @@ def answer(assessment: Assessment, outcome: Outcome, context: PatientContext, *,
 def opted_out(service: DecisionService) -> Answer:
     said = "This patient does not take part: nothing was computed, and nothing was kept."
     return Answer(service=service.id, outcome="opted-out", sentence=said)
+
+
+def retracted(assessment: Assessment, service: DecisionService) -> Answer:
+    """What was taken back is not given again; the same facts have no other answer."""
+    said = f"The answer to these facts was retracted: {assessment.retraction}. It is not given again."
+    return Answer(service=service.id, outcome="retracted", sentence=said, assessment=str(assessment.pk))
 
 
 def as_json(found: Answer) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,11 +11,14 @@ from pydicom.dataset import Dataset
 
 from cds import analytes
 from cds.dicom.numbers import Numbers
+from cds.needs import ArchiveNeed
 from tests.cds.dicom.foreign import BMI, HEIGHT, WEIGHT, about, coded, container, echo, number
 
 AUCKLAND = ZoneInfo("Pacific/Auckland")
 AT = datetime(2026, 3, 30, 9, 15, tzinfo=AUCKLAND)
-WANTED = (analytes.BMI, analytes.WEIGHT, analytes.HEIGHT)
+WANTED = ArchiveNeed(
+    key="vitals", within=timedelta(days=730), analytes=(analytes.BMI, analytes.WEIGHT, analytes.HEIGHT)
+)
 
 
 def read(*content: Dataset, **more: Any) -> Numbers:
@@ -89,7 +92,7 @@ def test_a_mean_or_a_normal_range_is_not_the_measurement() -> None:
 def test_what_cannot_be_used_is_said(item: Dataset, reason: str) -> None:
     found = read(item)
     assert found.facts == []
-    assert [(issue.analyte, issue.reason) for issue in found.issues] == [("weight", reason)]
+    assert [(issue.need, issue.analyte, issue.reason) for issue in found.issues] == [("vitals", "weight", reason)]
 
 
 def test_a_report_without_any_date_gives_no_fact() -> None:

@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from cds.models import Assessment, AuditEntry, Ehr, EnabledService
 from cds.opt_out import opt_out
+from cds.writeback.retract import retract_for_safety
 from smartapp.backend.models import AccessToken, ApiCall
 from smartapp.backend.scopes import SCORE_BATCH
 from smartapp.demo_ehr.cast import read_cast
@@ -127,6 +128,16 @@ def test_who_said_no_is_not_scored(outside: Outside, ehr: Ehr) -> None:
     said = ask(outside, bundle("ada")).json()
     assert (said["outcome"], said["risk"]) == ("opted-out", None)
     assert not Assessment.objects.exists()
+
+
+def test_what_was_retracted_is_not_given_again(outside: Outside) -> None:
+    kept = Assessment.objects.get(pk=ask(outside, ADA).json()["assessment"])
+    retract_for_safety(kept, by="Sofia", why="the laboratory recalled its values")
+    said = ask(outside, ADA).json()
+    assert (said["outcome"], said["risk"], said["explanation"], said["alert"]) == ("retracted", None, None, False)
+    assert "the laboratory recalled its values" in said["sentence"]
+    assert said["assessment"] == str(kept.pk)
+    assert AuditEntry.objects.filter(action="predict-call").latest("pk").detail["answer"] == "retracted"
 
 
 # --- What is refused, and how it is said ---------------------------------------------------------------------------
