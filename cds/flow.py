@@ -18,7 +18,10 @@ __all__ = ["decide", "enabled", "enqueue", "open_assessment"]
 
 logger = logging.getLogger(__name__)
 
-_finished = Question(lambda pk: Assessment.objects.filter(pk=pk).only("status", "result", "failure", "retracted_at", "retraction"), pk=UUIDField())
+_finished = Question(
+    lambda pk: Assessment.objects.filter(pk=pk).only("status", "result", "failure", "retracted_at", "retraction"),
+    pk=UUIDField(),
+)
 
 
 def decide(
