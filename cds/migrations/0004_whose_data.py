@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0003_client_keys'),
+        ("cds", "0003_client_keys"),
     ]
 
     operations = [

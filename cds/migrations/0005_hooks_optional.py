@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0004_whose_data'),
+        ("cds", "0004_whose_data"),
     ]
 
     operations = [

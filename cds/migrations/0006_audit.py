@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0005_hooks_optional'),
+        ("cds", "0005_hooks_optional"),
     ]
 
     operations = [

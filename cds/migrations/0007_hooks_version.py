@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0006_audit'),
+        ("cds", "0006_audit"),
     ]
 
     operations = [

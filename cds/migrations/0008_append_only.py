@@ -12,7 +12,7 @@ def take_off_old_seals(apps, editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0007_hooks_version'),
+        ("cds", "0007_hooks_version"),
     ]
 
     operations = [

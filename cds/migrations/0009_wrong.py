@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0008_append_only'),
+        ("cds", "0008_append_only"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0011_shared_issuer'),
+        ("cds", "0011_shared_issuer"),
     ]
 
     operations = [

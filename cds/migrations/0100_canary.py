@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0012_card_indexes'),
+        ("cds", "0012_card_indexes"),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0130_collected'),
+        ("cds", "0130_collected"),
     ]
 
     operations = [

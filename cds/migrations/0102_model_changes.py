@@ -8,8 +8,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0160_archive'),
-        ('scoring', '0100_replaces'),
+        ("cds", "0160_archive"),
+        ("scoring", "0100_replaces"),
     ]
 
     operations = [

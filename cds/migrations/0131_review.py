@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0180_system_client'),
+        ("cds", "0180_system_client"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0151_auto_policy'),
+        ("cds", "0151_auto_policy"),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0140_fhir_version'),
+        ("cds", "0140_fhir_version"),
     ]
 
     operations = [

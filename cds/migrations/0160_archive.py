@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0101_stage_changes'),
+        ("cds", "0101_stage_changes"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0102_model_changes'),
+        ("cds", "0102_model_changes"),
     ]
 
     operations = [

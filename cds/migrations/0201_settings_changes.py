@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0270_searched_archive'),
+        ("cds", "0270_searched_archive"),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0221_subscription_ends'),
+        ("cds", "0221_subscription_ends"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0200_announced'),
+        ("cds", "0200_announced"),
     ]
 
     operations = [

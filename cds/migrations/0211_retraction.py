@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0220_subscriptions'),
+        ("cds", "0220_subscriptions"),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0202_facilities'),
+        ("cds", "0202_facilities"),
     ]
 
     operations = [

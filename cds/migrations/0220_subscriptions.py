@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0261_handed_out'),
+        ("cds", "0261_handed_out"),
     ]
 
     operations = [

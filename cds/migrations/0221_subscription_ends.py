@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0280_open_worklist'),
+        ("cds", "0280_open_worklist"),
     ]
 
     operations = [

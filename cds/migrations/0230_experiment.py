@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0212_merges'),
+        ("cds", "0212_merges"),
     ]
 
     operations = [

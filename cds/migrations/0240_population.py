@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0141_several_versions'),
+        ("cds", "0141_several_versions"),
     ]
 
     operations = [

@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0211_retraction'),
+        ("cds", "0211_retraction"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0201_settings_changes'),
+        ("cds", "0201_settings_changes"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0210_superseding'),
+        ("cds", "0210_superseding"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0250_bulk'),
+        ("cds", "0250_bulk"),
     ]
 
     operations = [

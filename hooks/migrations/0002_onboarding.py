@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hooks', '0001_initial'),
+        ("hooks", "0001_initial"),
     ]
 
     operations = [

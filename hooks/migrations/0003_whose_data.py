@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hooks', '0002_onboarding'),
+        ("hooks", "0002_onboarding"),
     ]
 
     operations = [

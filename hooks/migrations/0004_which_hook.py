@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hooks', '0003_whose_data'),
+        ("hooks", "0003_whose_data"),
     ]
 
     operations = [

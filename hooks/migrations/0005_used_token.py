@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hooks', '0004_which_hook'),
+        ("hooks", "0004_which_hook"),
     ]
 
     operations = [

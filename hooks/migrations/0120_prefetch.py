@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('hooks', '0005_used_token'),
+        ("hooks", "0005_used_token"),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scoring', '0130_predictions'),
+        ("scoring", "0130_predictions"),
     ]
 
     operations = [

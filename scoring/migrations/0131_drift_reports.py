@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scoring', '0100_replaces'),
+        ("scoring", "0100_replaces"),
     ]
 
     operations = [

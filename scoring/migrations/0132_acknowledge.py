@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scoring', '0131_drift_reports'),
+        ("scoring", "0131_drift_reports"),
     ]
 
     operations = [

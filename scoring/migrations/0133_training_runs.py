@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scoring', '0132_acknowledge'),
+        ("scoring", "0132_acknowledge"),
     ]
 
     operations = [

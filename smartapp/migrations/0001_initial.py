@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('cds', '0001_initial'),
+        ("cds", "0001_initial"),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('smartapp', '0001_initial'),
+        ("smartapp", "0001_initial"),
     ]
 
     operations = [

@@ -9,8 +9,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0141_several_versions'),
-        ('smartapp', '0002_refresh_and_idle'),
+        ("cds", "0141_several_versions"),
+        ("smartapp", "0002_refresh_and_idle"),
     ]
 
     operations = [

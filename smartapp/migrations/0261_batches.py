@@ -9,8 +9,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0261_handed_out'),
-        ('smartapp', '0260_backend_clients'),
+        ("cds", "0261_handed_out"),
+        ("smartapp", "0260_backend_clients"),
     ]
 
     operations = [
