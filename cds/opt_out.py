@@ -12,7 +12,8 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from cds import audit
-from cds.models import Assessment, Ehr, OptOut
+from cds.leaving import leave
+from cds.models import Assessment, Ehr, OptOut, PopulationResult
 from cds.retention import forget
 from scoring.models import Prediction
 
@@ -32,6 +33,7 @@ def opt_out_by_key(ehr: Ehr, key: str, *, actor: str) -> bool:
         # Under no fingerprint they are found again, should the patient say yes today with the same facts.
         assessments.update(fingerprint=Cast("pk", CharField()))
         Prediction.objects.filter(case__in=assessments.values("pk")).delete()
+        leave(ehr, [key], PopulationResult.Left.OPTED_OUT)
         if created:
             audit.record("opt-out", actor=actor, ehr=ehr, patient_key=key)
     if not settings.AUDIT_HOLD:

@@ -25,7 +25,7 @@ from cds.models import PopulationResult, PopulationRun
 from cds.plots import waterfall
 from cds.population import publish
 from cds.population.report import Report, report
-from cds.population.worklist import PAGE, Wanted, choices, in_words, worklist
+from cds.population.worklist import PAGE, Wanted, choices, in_words, listable, worklist
 from cds.why import in_words as why_in_words
 from cds.why import why
 from scoring.plots import Spec
@@ -99,8 +99,7 @@ def _row(row: PopulationResult) -> dict[str, Any]:
 def person(model_admin: admin.ModelAdmin[PopulationRun], request: HttpRequest, pk: str, row_id: int) -> HttpResponse:
     """What was answered about one of them, and why."""
     run = _run(request, pk)
-    rows = run.results.exclude(patient_id=None).select_related("assessment")
-    row = get_object_or_404(rows, pk=row_id)
+    row = get_object_or_404(listable(run).select_related("assessment"), pk=row_id)
     list(publish.seen([row], run=run, actor=_actor(request, run), how="view-worklist-person"))
     shown = {**_row(row), **_answer(row)}
     return pages.rendered(model_admin, request, "populationrun/person", shown["patient"], run=run, **shown)

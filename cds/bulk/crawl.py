@@ -53,7 +53,9 @@ def crawl(export: Export, access: Access, needs: Iterable[Need]) -> Iterator[Fet
     people = export.run.spool / "patients"
     if not people.exists():
         yield Fetching(words="who belongs to it")
-        _write(people, _people(client, export.run.detail))
+        found = _people(client, export.run.detail)
+        export.run.require_few_enough(len(found))
+        _write(people, found)
         audit.record("bulk-crawl", actor=audit.US, ehr=access.ehr, subject=str(export.run_id), types=export.kinds)
     everybody = people.read_text().splitlines()
     for number, patient_id in enumerate(everybody, start=1):

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from cds.errors import TooLarge
 from cds.fields import EncryptedField
 from cds.models.assessment import Assessment
 from cds.models.ehr import Ehr
@@ -70,6 +71,7 @@ class PopulationRun(models.Model):
         help_text="Results are written back by the service's policy; otherwise the worklist has them only.",
     )
     client = models.CharField(max_length=100, blank=True, help_text="The outside system that asked for it.")
+    most_patients = models.PositiveIntegerField(null=True, help_text="With more it is refused before anybody is asked.")
     asked_by = models.CharField(max_length=150, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     wish = models.CharField(max_length=10, choices=Wish, default=Wish.RUN)
@@ -101,6 +103,13 @@ class PopulationRun(models.Model):
     def over(self) -> bool:
         return self.state in {self.State.DONE, self.State.CANCELLED}
 
+    def require_few_enough(self, people: int) -> None:
+        """Raises TooLarge where whoever asked may not ask about so many."""
+        if self.most_patients is not None and people > self.most_patients:
+            raise TooLarge(
+                f"The population has {people} patients, and {self.most_patients} are the most for this caller."
+            )
+
     @property
     def spool(self) -> Path:
         """Where this run keeps what it reads, until it is over; for its owner's eyes only."""
@@ -123,6 +132,10 @@ class PopulationResult(models.Model):
         NOT_ENOUGH_DATA = "not-enough-data", "Not enough data"
         FAILED = "failed"
 
+    class Left(models.TextChoices):
+        OPTED_OUT = "opted-out", "The patient opted out"
+        DELETED = "deleted", "The EHR has deleted the record"
+
     run = models.ForeignKey(PopulationRun, on_delete=models.CASCADE, related_name="results")
     pseudonym = models.CharField(max_length=64)
     patient_id = EncryptedField(null=True)
@@ -137,6 +150,9 @@ class PopulationResult(models.Model):
     panel_name = models.CharField(max_length=200, blank=True)
     assessment = models.ForeignKey(Assessment, on_delete=models.PROTECT, null=True, related_name="population_results")
     resource = EncryptedField(null=True, help_text="FHIR, for the outside system that asked; goes after BATCH_HOURS.")
+    left = models.CharField(
+        max_length=10, choices=Left, blank=True, help_text="Why they are listed and given out no more; counts stay."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "pseudonym"], name="nobody_twice_in_a_run")]

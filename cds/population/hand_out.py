@@ -95,13 +95,27 @@ def _author(algorithm: Algorithm) -> Resource:
 def _not_scored(answer: Answer) -> Resource:
     """No value of the patient's; of who opted out not even who it was: nothing about them is kept."""
     row = answer.result
-    severity, code = _ISSUES[_Said(row.outcome)]
-    details = {"coding": [{"system": REASON, "code": row.reason}], "text": _words(answer)}
-    issue: Resource = {"severity": severity, "code": code, "details": details}
+    issue = _issue(_Said(row.outcome), row.reason, text=_words(answer))
     if row.reason != "opted-out":
         subject = {"url": PATIENT, "valueReference": {"reference": f"Patient/{answer.patient_id}"}}
         issue = {"extension": [subject], **issue}
     return {"resourceType": "OperationOutcome", "issue": [issue]}
+
+
+def of_who_left(row: PopulationResult) -> bytes:
+    """What is given out instead of what was found: why, and not who."""
+    why = PopulationResult.Left(row.left)
+    issue = _issue(_Said.NOT_APPLICABLE, why.value, text=f"{_Said.NOT_APPLICABLE.label}: {why.label}")
+    return msgspec.json.encode({"resourceType": "OperationOutcome", "issue": [issue]})
+
+
+def _issue(outcome: PopulationResult.Outcome, reason: str, *, text: str) -> Resource:
+    severity, code = _ISSUES[outcome]
+    return {
+        "severity": severity,
+        "code": code,
+        "details": {"coding": [{"system": REASON, "code": reason}], "text": text},
+    }
 
 
 def _words(answer: Answer) -> str:

@@ -24,11 +24,13 @@ def open_run(  # noqa: PLR0913 -- the whole question, each part named
     writes: bool = True,
     engine: PopulationRun.Engine = PopulationRun.Engine.MACHINE,
     client: str = "",
+    most_patients: int | None = None,
     asked_by: str = audit.US,
 ) -> PopulationRun:
     """Queued, with today's version of the model and the threshold of this EHR; nothing has been read yet.
 
-    `detail`: the folder, or the group's id. `client`: the outside system that asks.
+    `detail`: the folder, or the group's id. `client`: the outside system that asks, about
+    `most_patients` at most.
     """
     here = _here(ehr, service)
     threshold = here.threshold if here and here.threshold is not None else service.threshold
@@ -45,6 +47,7 @@ def open_run(  # noqa: PLR0913 -- the whole question, each part named
         writes=writes,
         engine=engine,
         client=client,
+        most_patients=most_patients,
         asked_by=asked_by,
     )
     with transaction.atomic():

@@ -18,7 +18,8 @@ from cds import audit, bulk
 from cds.bulk import Fetching
 from cds.errors import BadInput, CdsError
 from cds.fhir.files import Chart
-from cds.models import PopulationFlaw, PopulationRun
+from cds.leaving import leave
+from cds.models import OptOut, PopulationFlaw, PopulationResult, PopulationRun
 from cds.population.fold import Answer, Asking
 from cds.population.intake import Accounts, Intake, Reading
 from cds.population.keep import keep
@@ -97,7 +98,15 @@ def _sweep(asking: Asking, found: Iterator[Reading | list[Answer]]) -> Generator
             yield Progress(done=run.done, of=run.patients or 0)
         if not _wanted(run):
             return
+    _let_leave(run)
     _become(run, State.DONE)
+
+
+def _let_leave(run: PopulationRun) -> None:
+    """Whoever said no while their block was under way, before anything is given out."""
+    if run.ehr is not None:
+        keys = OptOut.objects.filter(ehr=run.ehr).values_list("patient_key", flat=True)
+        leave(run.ehr, keys.iterator(), PopulationResult.Left.OPTED_OUT)
 
 
 def on_this_machine(asking: Asking, folder: Path, size: int) -> Iterator[Reading | list[Answer]]:
@@ -123,7 +132,8 @@ def _take_in(run: PopulationRun, folder: Path, asking: Asking) -> Iterator[Readi
 
 
 def settle(run: PopulationRun, *, patients: int, accounts: Accounts) -> None:
-    """What the reading found. Raises BadInput where an earlier try has found something else."""
+    """What the reading found. Raises BadInput where an earlier try has found something else, TooLarge where it is too much."""
+    run.require_few_enough(patients)
     files = accounts.said()
     if run.files and (run.patients, run.files) != (patients, files):
         raise BadInput("The folder is no longer what it was when the run began: begin anew.")

@@ -39,7 +39,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 def worklist(run: PopulationRun, wanted: Wanted) -> QuerySet[PopulationResult]:
     """People who may be listed, in a fixed order, so that no page shows anybody twice."""
-    rows = run.results.exclude(patient_id=None)
+    rows = listable(run)
     if not wanted.everybody:
         rows = rows.filter(alerts=True)
     for name in ("reason", "panel", "sex"):
@@ -54,6 +54,11 @@ def worklist(run: PopulationRun, wanted: Wanted) -> QuerySet[PopulationResult]:
     return rows.order_by(F("probability").desc(nulls_last=True), "pk")
 
 
+def listable(run: PopulationRun) -> QuerySet[PopulationResult]:
+    """Neither those whose place it never was, nor those who left since."""
+    return run.results.exclude(patient_id=None).filter(left="")
+
+
 def since(run: PopulationRun, months: int) -> date:
     zone = run.ehr.zone if run.ehr else run.as_of.tzinfo
     return months_before(run.as_of.astimezone(zone).date(), months)
@@ -61,7 +66,7 @@ def since(run: PopulationRun, months: int) -> date:
 
 def choices(run: PopulationRun) -> dict[str, list[tuple[str, str]]]:
     """The reasons and panels that there are, with how many people: what the filters offer."""
-    rows = run.results.exclude(patient_id=None)
+    rows = listable(run)
     reasons = rows.order_by("reason").values_list("reason", flat=True).distinct()
     panels = rows.exclude(panel="").order_by("panel_name", "panel").values_list("panel", "panel_name").distinct()
     return {"reason": [(one, in_words(one)) for one in reasons], "panel": [(one, name or one) for one, name in panels]}

@@ -229,5 +229,5 @@ def _write(run: PopulationRun, out: Path) -> None:
 def _lines(run: PopulationRun) -> Iterator[bytes]:
     for row in run.results.order_by("pk").iterator():
         said = {"outcome": row.outcome, "reason": row.reason, "probability": row.probability, "alerts": row.alerts}
-        who = row.patient_id.decode() if row.patient_id else None
+        who = row.patient_id.decode() if row.patient_id and not row.left else None
         yield msgspec.json.encode({"patient": who, "pseudonym": row.pseudonym, **said})

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 
 from cds import audit
 from cds.models import PopulationResult, PopulationRun
+from cds.population.hand_out import of_who_left
 from cds.population.intake import LISTED
 from smartapp.backend.api import Api, caller
 from smartapp.backend.batch.own import own
@@ -24,7 +25,7 @@ from smartapp.backend.spec import batch_file
 
 KINDS = ("RiskAssessment", "OperationOutcome")
 ROWS = 500  # read from the database, and sent, at once
-_SCORED = Q(outcome=PopulationResult.Outcome.SCORED)
+_SCORED = Q(outcome=PopulationResult.Outcome.SCORED, left="")
 
 
 @batch_file
@@ -51,8 +52,8 @@ def _results(run: PopulationRun, kind: str) -> QuerySet[PopulationResult]:
 
 
 def _lines(run: PopulationRun, kind: str) -> Iterator[bytes]:
-    rows = _results(run, kind).only("resource").iterator(chunk_size=ROWS)
-    resources = (bytes(row.resource or b"") for row in rows)
+    rows = _results(run, kind).only("resource", "left").iterator(chunk_size=ROWS)
+    resources = (of_who_left(row) if row.left else bytes(row.resource or b"") for row in rows)
     flaws = chain(map(str, run.flaws.order_by("pk").iterator()), _not_listed(run)) if kind == "OperationOutcome" else ()
     yield from chain(resources, map(_flaw, flaws))
 

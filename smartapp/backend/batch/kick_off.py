@@ -69,7 +69,14 @@ def _begin(client: BackendClient, asked: question.Question, upload: Arriving) ->
         _require_opened(client.ehr, asked.group)
     source, actor = (PopulationRun.Source.EXPORT if asked.group else PopulationRun.Source.UPLOAD), client.actor
     run = open_run(
-        service, source=source, detail=asked.group, ehr=client.ehr, writes=False, client=actor, asked_by=actor
+        service,
+        source=source,
+        detail=asked.group,
+        ehr=client.ehr,
+        writes=False,
+        client=actor,
+        most_patients=client.patients_per_batch,
+        asked_by=actor,
     )
     batch = Batch.objects.create(client=client, run=run)
     transaction.on_commit(lambda: tasks.sweep_soon(run))

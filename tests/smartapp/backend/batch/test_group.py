@@ -70,3 +70,17 @@ def test_without_access_of_our_own_there_is_no_group(asking: Asking) -> None:
 def test_a_group_and_an_upload_are_two_questions(asking: Asking) -> None:
     assert issues(asking.kick_off(THE_CAST, query="?group=night"))
     assert not PopulationRun.objects.exists()
+
+
+def test_a_group_with_more_people_than_the_caller_may_ask_about_is_refused_before_anybody_is_asked(
+    asking: Asking,
+) -> None:
+    asking.outside.row.patients_per_batch = 5
+    asking.outside.row.save()
+    path = asking.begun(b"", query="?group=night")
+    run = PopulationRun.objects.get()
+    while run.state in PopulationRun.UNDER_WAY:
+        work()
+        run.refresh_from_db()
+    assert "has 6 patients, and 5 are the most" in issues(asking.get(path), status=500)[0]["diagnostics"]
+    assert (run.done, run.results.count()) == (0, 0)

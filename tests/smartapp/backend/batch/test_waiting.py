@@ -19,9 +19,9 @@ from pytest_django import Settings
 from cds import tasks
 from cds.codes import OBSERVATION_CATEGORY
 from cds.fhir.write import require_valid
-from cds.models import AuditEntry, Ehr, PopulationResult, PopulationRun
+from cds.models import AuditEntry, Ehr, OptOut, PopulationResult, PopulationRun
 from cds.opt_out import opt_out
-from cds.population import pause
+from cds.population import pause, sweep
 from cds.population.intake import LISTED
 from smartapp.backend.models import Batch
 from smartapp.backend.scopes import PREDICT, READ_RESULTS
@@ -278,3 +278,32 @@ def test_results_expire_when_they_say(asking: Asking, settings: Settings) -> Non
     tasks.expire_batches()
     assert not PopulationResult.objects.exists()
     assert Batch.objects.exists()
+
+
+def test_who_opts_out_afterwards_is_taken_out_of_what_is_still_given_out(asking: Asking, ehr: Ehr) -> None:
+    path = asking.done()
+    opt_out(ehr, "ada", actor="us")
+    found = asking.fetched(path)
+    assert "Patient/ada" not in json.dumps(found)
+    assert [len(found[kind]) for kind in ("RiskAssessment", "OperationOutcome")] == [2, 4]
+    said = [require_valid(line)["issue"][0]["details"]["coding"][0]["code"] for line in found["OperationOutcome"]]
+    assert "opted-out" in said
+    assert PopulationResult.objects.get(pseudonym=ehr.pseudonym("ada")).resource is None
+
+
+def test_under_a_legal_hold_it_is_kept_and_not_given_out(asking: Asking, ehr: Ehr, settings: Settings) -> None:
+    settings.AUDIT_HOLD = True
+    path = asking.done()
+    opt_out(ehr, "ada", actor="us")
+    assert "Patient/ada" not in json.dumps(asking.fetched(path))
+    assert PopulationResult.objects.get(pseudonym=ehr.pseudonym("ada")).resource
+
+
+def test_an_opt_out_that_arrives_while_the_last_block_is_answered_counts(ehr: Ehr, asking: Asking) -> None:
+    path = asking.begun()
+    run = PopulationRun.objects.get()
+    for _ in sweep(run, run.folder, block=100):
+        OptOut.objects.get_or_create(
+            ehr=ehr, patient_key=ehr.pseudonym("ada")
+        )  # as another process does, too late to be seen
+    assert "Patient/ada" not in json.dumps(asking.fetched(path))
