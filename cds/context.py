@@ -70,6 +70,11 @@ class PatientContext(Struct, frozen=True, kw_only=True):
     def age(self) -> int | None:
         return self.patient.age(self.today)
 
+    @property
+    def replaces(self) -> tuple[str, ...]:
+        """The ids of records that were merged into this one."""
+        return self.patient.replaces
+
     def all(self, analyte: str) -> tuple[Observed, ...]:
         """Every usable measurement, newest first."""
         return self.observations.get(analyte, ())

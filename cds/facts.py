@@ -58,6 +58,7 @@ class Person(Struct, frozen=True, kw_only=True, gc=False):
     deceased: bool = False
     race_codes: tuple[str, ...] = ()
     restricted: bool = False  # the record labels the whole chart R or V: a VIP, or one that is opened for a reason only
+    replaces: tuple[str, ...] = ()  # ids of records that were merged into this one (Patient.link)
 
     def age(self, on: date) -> int | None:
         """Whole years; from a partial birth date the youngest age that it allows, None if there is none."""

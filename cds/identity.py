@@ -12,7 +12,7 @@ class PatientIdentity(Struct, frozen=True, kw_only=True):
     """`mrn` is the record number and not Patient.id; empty where the record does not name exactly one.
 
     `birth_date` only if it is a full date; `sex` is FHIR's administrative gender; `issuer` the record number's system.
-    `restricted`: the chart may be opened for a reason only.
+    `restricted`: the chart may be opened for a reason only. `replaces`: ids of records that were merged into this one.
     """
 
     id: str
@@ -24,6 +24,7 @@ class PatientIdentity(Struct, frozen=True, kw_only=True):
     mrn: str = ""
     issuer: str = ""
     restricted: bool = False
+    replaces: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -32,4 +33,5 @@ class PatientIdentity(Struct, frozen=True, kw_only=True):
 
     def as_seen(self) -> str:
         """Everything that a banner shows, to notice a change between looking and saving."""
-        return msgspec.json.encode(self, order="deterministic").decode()
+        shown = {name: getattr(self, name) for name in self.__struct_fields__ if name != "replaces"}
+        return msgspec.json.encode(shown).decode()

@@ -8,19 +8,23 @@ wants it; else it is retracted, and the next look at the chart that counts asks 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import CharField, IntegerField, Q, QuerySet
 from django.utils import timezone
 
 from cds import audit
-from cds.errors import CdsError, FhirError, MergedPatient
+from cds.errors import CdsError, FhirError, FhirInvalid, MergedPatient
 from cds.fhir.client import FhirServer
 from cds.fhir.identity import identity
+from cds.identity import PatientIdentity
 from cds.models import Assessment, Ehr, Merge, WriteBack
 from cds.opt_out import opt_out_by_key
+from cds.prepared import Question
 from cds.writeback.alone import can, own_access
 from cds.writeback.retract import retract_merged
 from cds.writeback.standing import of, places
@@ -33,28 +37,86 @@ _GONE = {404, 410}
 
 
 # --- Noticing ----------------------------------------------------------------------------------------------------
-@contextmanager
-def noticing(ehr: Ehr, patient_id: str) -> Iterator[None]:
-    """Around any read of a patient."""
+class Linked(Protocol):
+    """A patient as read; `replaces`: the ids of records that were merged into theirs."""
+
+    @property
+    def replaces(self) -> tuple[str, ...]: ...
+
+
+class Links(NamedTuple):
+    """What one record says of others. `into`: the one that counts instead, "" where it is not named; None: it counts itself."""
+
+    patient_id: str
+    into: str | None = None
+    replaces: tuple[str, ...] = ()
+
+
+Found = TypeVar("Found", bound=Linked)
+_could_be_over = Question(
+    lambda ehr, key: Merge.objects.filter(
+        Q(from_key=key, by_survivor=False) | Q(into_key=key, by_survivor=True), ehr=ehr, undone_at=None
+    ),
+    ehr=IntegerField(),
+    key=CharField(),
+)
+
+
+def noticing(ehr: Ehr, patient_id: str, read: Callable[[], Found]) -> Found:
+    """What `read` reads of this patient at the EHR; merges and partings that the record tells of are noticed on the way."""
     try:
-        yield
+        found = read()
     except MergedPatient as error:
-        notice(ehr, patient_id, into=error.into)
+        notice(ehr, Links(patient_id, into=error.into))
         raise
+    notice(ehr, Links(patient_id, replaces=found.replaces))
+    return found
 
 
-def notice(ehr: Ehr, patient_id: str, *, into: str) -> None:
-    """Once; a no goes with the patient. What was saved is seen to afterwards (`follow_all`)."""
-    if not into or into == patient_id:
+def notice(ehr: Ehr, links: Links, *, at: datetime | None = None) -> None:
+    """What was saved is seen to afterwards (`follow_all`). `at`: when the record was as read, if that is some time ago."""
+    here = ehr.pseudonym(links.patient_id)
+    if links.into:
+        _merged(ehr, here, ehr.pseudonym(links.into), by_survivor=False, at=at)
+    elif links.into is None:
+        older = {ehr.pseudonym(one) for one in links.replaces}
+        for merge in _could_be_over(ehr=ehr.pk, key=here):
+            if merge.from_key == here or merge.from_key not in older:
+                _parted(ehr, merge, at=at)
+        for key in sorted(older):
+            _merged(ehr, key, here, by_survivor=True, at=at)
+
+
+def _merged(ehr: Ehr, old: str, new: str, *, by_survivor: bool, at: datetime | None) -> None:
+    """Once; a no goes with the patient."""
+    if old == new or (at and _newer(ehr, old, at)):
         return
-    old, new = ehr.pseudonym(patient_id), ehr.pseudonym(into)
     with transaction.atomic():
-        _, fresh = Merge.objects.get_or_create(ehr=ehr, from_key=old, undone_at=None, defaults={"into_key": new})
+        told = {"into_key": new, "by_survivor": by_survivor}
+        merge, fresh = Merge.objects.get_or_create(ehr=ehr, from_key=old, undone_at=None, defaults=told)
+        if merge.by_survivor and not by_survivor:
+            Merge.objects.filter(pk=merge.pk).update(by_survivor=False)
         if not fresh:
             return
         audit.record("merge", actor=audit.US, ehr=ehr, patient_key=old, subject=new)
     if ehr.opt_outs.filter(patient_key=old).exists():
         opt_out_by_key(ehr, new, actor=audit.US)
+
+
+def _parted(ehr: Ehr, merge: Merge, *, at: datetime | None) -> None:
+    """They are two again."""
+    if at and _newer(ehr, merge.from_key, at):
+        return
+    with transaction.atomic():
+        together = Merge.objects.filter(pk=merge.pk, undone_at=None)
+        if together.update(undone_at=timezone.now(), followed_at=None):
+            audit.record("unmerge", actor=audit.US, ehr=ehr, patient_key=merge.from_key, subject=merge.into_key)
+
+
+def _newer(ehr: Ehr, key: str, at: datetime) -> bool:
+    """Is it known since then what became of this record?"""
+    since = Q(noticed_at__gt=at) | Q(undone_at__gt=at)
+    return ehr.merges.filter(since, from_key=key).exists()
 
 
 def look(ehr: Ehr) -> None:
@@ -64,21 +126,27 @@ def look(ehr: Ehr) -> None:
     client = own_access(ehr).client()
     for patient_id in sorted(_patients_of(ehr)):
         try:
-            identity(client.request_json(f"Patient/{patient_id}"), mrn_system=ehr.mrn_system)
-        except MergedPatient as error:
-            notice(ehr, patient_id, into=error.into)
+            noticing(ehr, patient_id, partial(_read, patient_id, ehr=ehr, client=client))
+        except MergedPatient:
+            continue
         except FhirError as error:
             logger.info("a patient of EHR %s was not read: %s %s", ehr.pk, type(error).__name__, error.http_status)
             if error.retry:
                 return  # the next night is soon enough
-        else:
-            _part(ehr, patient_id, client=client)
+
+
+def _read(patient_id: str, *, ehr: Ehr, client: FhirServer) -> PatientIdentity:
+    found = identity(client.request_json(f"Patient/{patient_id}"), mrn_system=ehr.mrn_system)
+    if found.id != patient_id:
+        raise FhirInvalid("the answer is another Patient")
+    return found
 
 
 def _patients_of(ehr: Ehr) -> set[str]:
     found = Assessment.objects.filter(pk__in=_saved(ehr).values("assessment"), snapshot__isnull=False)
-    merged = ehr.merges.filter(undone_at=None).values("from_key")
-    found |= Assessment.objects.filter(ehr=ehr, patient_key__in=merged, snapshot__isnull=False)
+    merged = ehr.merges.filter(undone_at=None)
+    for side in ("from_key", "into_key"):
+        found |= Assessment.objects.filter(ehr=ehr, patient_key__in=merged.values(side), snapshot__isnull=False)
     return {one.context.patient.id for one in found.only("snapshot").iterator(chunk_size=100)}
 
 
@@ -88,23 +156,19 @@ def follow_all() -> None:
     for merge in Merge.objects.filter(followed_at=None, ehr__active=True).select_related("ehr"):
         try:
             client = own_access(merge.ehr).client() if can(merge.ehr) else None
-            _retract_unless_at(merge.into_key, merge, client=client, why=_MERGED)
+            _see_to(merge, client=client)
         except CdsError as error:
             logger.warning("a merge at EHR %s is not followed yet: %s", merge.ehr_id, type(error).__name__)
         else:
-            Merge.objects.filter(pk=merge.pk).update(followed_at=timezone.now())
+            Merge.objects.filter(pk=merge.pk, undone_at=merge.undone_at).update(followed_at=timezone.now())
 
 
-def _part(ehr: Ehr, patient_id: str, *, client: FhirServer) -> None:
-    """They are two again: what the EHR has brought back stays, what it has left in the other's chart is retracted."""
-    key = ehr.pseudonym(patient_id)
-    merge = ehr.merges.filter(from_key=key, undone_at=None).first()
-    if merge is None:
-        return
-    _retract_unless_at(key, merge, client=client, why=_PARTED)
-    with transaction.atomic():
-        Merge.objects.filter(pk=merge.pk).update(undone_at=timezone.now(), followed_at=timezone.now())
-        audit.record("unmerge", actor=audit.US, ehr=ehr, patient_key=key, subject=merge.into_key)
+def _see_to(merge: Merge, *, client: FhirServer | None) -> None:
+    """What the EHR has brought where it belongs stays; what it has left in the other chart is retracted."""
+    if merge.undone_at is None:
+        _retract_unless_at(merge.into_key, merge, client=client, why=_MERGED)
+    else:
+        _retract_unless_at(merge.from_key, merge, client=client, why=_PARTED)
 
 
 def _retract_unless_at(patient_key: str, merge: Merge, *, client: FhirServer | None, why: str) -> None:

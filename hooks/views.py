@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from functools import partial
 from typing import Any, cast
 
 from django.conf import settings
@@ -102,6 +103,8 @@ class Call(APIView):
         if self.log.ehr.opted_out(patient_id(hook)):
             return self._leave_alone(hook, service, answer="opted-out", cards=[])
         context = self._gather(service, hook, here)
+        if context.replaces and self.log.ehr.opted_out(patient_id(hook)):  # a no that has just come along
+            return self._leave_alone(hook, service, answer="opted-out", cards=[])
         here = refined(here, places(context))
         if here.stage == Stage.OFF:
             return self._leave_alone(hook, service, answer="off", cards=[])
@@ -127,18 +130,19 @@ class Call(APIView):
 
     def _gather(self, service: DecisionService, hook: HookRequest, here: EnabledService) -> PatientContext:
         ehr = self.log.ehr
-        with noticing(ehr, patient_id(hook)):
-            context = gather(
-                service,
-                patient_id=patient_id(hook),
-                now=ehr.now(),
-                client=_client(ehr, hook),
-                prefetch=hook.prefetch,
-                encounter_id=encounter_id(hook),
-                labels_read=ehr.labels_read,
-                also=wanted(here, service, encounter_id(hook)),
-                tally=self.log.prefetch,
-            )
+        read = partial(
+            gather,
+            service,
+            patient_id=patient_id(hook),
+            now=ehr.now(),
+            client=_client(ehr, hook),
+            prefetch=hook.prefetch,
+            encounter_id=encounter_id(hook),
+            labels_read=ehr.labels_read,
+            also=wanted(here, service, encounter_id(hook)),
+            tally=self.log.prefetch,
+        )
+        context = noticing(ehr, patient_id(hook), read)
         if (drafts := orders(hook)) is not None:
             context = with_orders(context, drafts, selected=selections(hook))
         return context

@@ -13,6 +13,7 @@ from cds.fhir.client import FhirServer
 from cds.fhir.identity import identity
 from cds.identity import PatientIdentity
 from cds.merges import noticing
+from smartapp import glass
 from smartapp.models import SmartSession
 from smartapp.renewal import renew_token
 from smartapp.stops import Reason, Stopped
@@ -33,11 +34,16 @@ class _Person(msgspec.Struct):
 
 def read_patient(session: SmartSession) -> PatientIdentity:
     """The patient of this session's token, and of no other source; the token is renewed once if it has run out."""
-    grant = session.grant
-    url = f"Patient/{grant.patient_id}"
-    with noticing(session.ehr, grant.patient_id):
-        patient = identity(_read(url, session), mrn_system=session.ehr.mrn_system)
-    if patient.id != grant.patient_id:
+    patient = noticing(session.ehr, session.grant.patient_id, lambda: _identity(session))
+    if patient.replaces:
+        glass.require_willing(session)  # a no may just have come along
+    return patient
+
+
+def _identity(session: SmartSession) -> PatientIdentity:
+    wanted = session.grant.patient_id
+    patient = identity(_read(f"Patient/{wanted}", session), mrn_system=session.ehr.mrn_system)
+    if patient.id != wanted:
         raise Stopped(Reason.NO_PATIENT, ehr=session.ehr)
     return patient
 

@@ -10,7 +10,7 @@ import msgspec
 
 from cds.codes import Code, code_of
 from cds.errors import FhirInvalid, MergedPatient
-from cds.fhir.shapes import Concept, Meta, PatientLink, Shape, labelled, replaced
+from cds.fhir.shapes import Concept, Meta, PatientLink, Shape, labelled, replaced, replaces
 from cds.identity import PatientIdentity
 from cds.labels import RESTRICTED
 
@@ -66,6 +66,7 @@ def identity(patient: Mapping[str, Any], *, mrn_system: str) -> PatientIdentity:
         mrn=(number.value or "") if number else "",
         issuer=(number.system or "") if number else "",
         restricted=labelled(found.meta, RESTRICTED),
+        replaces=replaces(found.link),
     )
 
 

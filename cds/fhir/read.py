@@ -197,6 +197,7 @@ class Reader:
             deceased=bool(found.deceased_boolean or found.deceased_date_time),
             race_codes=tuple(sorted(said.race_codes(found.extension or ()))),
             restricted=shapes.labelled(found.meta, labels.RESTRICTED),
+            replaces=shapes.replaces(found.link),
         )
         reading.merged = shapes.replaced(found.link)
 

@@ -118,7 +118,7 @@ class Extension(Shape):
 
 
 class PatientLink(Shape):
-    """Another record of the same person; after a merge the one that counts (`replaced-by`)."""
+    """Another record of the same person; after a merge the one that counts (`replaced-by`), or no longer (`replaces`)."""
 
     type: str | None = None
     other: ReferenceOnly | None = None
@@ -128,9 +128,18 @@ def replaced(links: list[PatientLink] | None) -> str | None:
     """The id of the record that this one was merged into, "" where none is named; None if it was not merged."""
     for link in links or ():
         if link.type == "replaced-by":
-            reference = (link.other.reference if link.other else None) or ""
-            return reference.partition("/_history/")[0].rpartition("/")[2]
+            return _linked(link)
     return None
+
+
+def replaces(links: list[PatientLink] | None) -> tuple[str, ...]:
+    """The ids of the records that were merged into this one, as far as it names them."""
+    return tuple(sorted({one for link in links or () if link.type == "replaces" and (one := _linked(link))}))
+
+
+def _linked(link: PatientLink) -> str:
+    reference = (link.other.reference if link.other else None) or ""
+    return reference.partition("/_history/")[0].rpartition("/")[2]
 
 
 class Patient(Shape):

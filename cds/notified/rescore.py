@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from functools import partial
 
 from django.db.models import F
 from django.utils import timezone
@@ -15,6 +16,7 @@ from cds import audit
 from cds.connect import dialect_of
 from cds.errors import CdsError, MissingData, ProtectedData
 from cds.gather import gather
+from cds.merges import noticing
 from cds.models import Assessment, Ehr, EnabledService, Rescoring
 from cds.notified import listening
 from cds.opening import open_assessment
@@ -54,7 +56,10 @@ def _ask_one(service: DecisionService, here: EnabledService, patient_id: str) ->
     ehr = here.ehr
     kinds = [dialect_of(ehr).version.calls(need.resource) for need in service.needs if need.resource != "Patient"]
     client = system_client(ehr, needed=("Patient.r",), wanted=[f"{kind}.rs" for kind in kinds])
-    context = gather(service, patient_id=patient_id, now=ehr.now(), client=client, labels_read=ehr.labels_read)
+    read = partial(gather, service, patient_id=patient_id, now=ehr.now(), client=client, labels_read=ehr.labels_read)
+    context = noticing(ehr, patient_id, read)
+    if context.replaces and ehr.opted_out(patient_id):  # a no that has just come along
+        return None
     if context.patient.restricted and not ehr.restricted_in_hooks:
         audit.record("rescore", actor=audit.US, ehr=ehr, patient_id=patient_id, subject=service.id, answer="restricted")
         return None

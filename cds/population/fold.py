@@ -22,6 +22,7 @@ from cds.fhir.versions import names_of
 from cds.finding import NotApplicable, NotEnoughData, Outcome
 from cds.gather import assemble
 from cds.labels import kept_out
+from cds.merges import Links
 from cds.models import Ehr, Export, OptOut, PopulationResult, PopulationRun
 from cds.needs import Need
 from cds.service import DecisionService
@@ -42,6 +43,13 @@ class Answer:
     patient_id: str
     context: PatientContext | None = None
     outcome: Outcome | None = None
+    links: Links | None = None  # None: the record was not read
+
+    def leave_out(self, reason: str) -> None:
+        """Whatever was said of them."""
+        self.context = self.outcome = None
+        kept = {"run": self.result.run, "pseudonym": self.result.pseudonym}
+        self.result = PopulationResult(**kept, outcome=_Said.NOT_APPLICABLE, reason=reason)
 
 
 @dataclass(kw_only=True)
@@ -101,7 +109,8 @@ class Asking:
             return _without(answer, _Said.FAILED, "too-large")
         try:
             context = self._context(chart)
-        except MergedPatient:
+        except MergedPatient as error:
+            answer.links = Links(chart.id, into=error.into)
             return _without(answer, _Said.NOT_APPLICABLE, "merged")
         except ProtectedData:
             return _without(answer, _Said.NOT_ENOUGH_DATA, "protected")
@@ -109,6 +118,7 @@ class Asking:
             return _without(answer, _Said.FAILED, f"unreadable: {', '.join(error.keys)}")
         except CdsError as error:
             return _without(answer, _Said.FAILED, type(error).__name__)
+        answer.links = Links(chart.id, replaces=context.replaces)
         if context.patient.restricted:
             return _without(answer, _Said.NOT_APPLICABLE, "restricted")  # opened one by one, for a reason
         answer.context = context

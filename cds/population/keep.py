@@ -13,7 +13,8 @@ from django.utils import timezone
 from cds import assess, writeback
 from cds.context import PatientContext
 from cds.finding import Outcome
-from cds.models import Assessment, Ehr, EnabledService, PopulationResult, PopulationRun
+from cds.merges import notice
+from cds.models import Assessment, Ehr, EnabledService, Merge, PopulationResult, PopulationRun
 from cds.population.fold import Answer, Asking
 from cds.population.hand_out import hand_out
 from cds.prepared import insert
@@ -32,6 +33,7 @@ def keep(asking: Asking, answers: Sequence[Answer]) -> None:
     if PopulationRun.objects.select_for_update().get(pk=run.pk).done != run.done:
         raise Overtaken
     if run.ehr is not None:
+        _notice(run, run.ehr, answers)
         _open_cases(asking, run.ehr, answers)
     if run.client:
         hand_out(asking, answers)
@@ -40,6 +42,19 @@ def keep(asking: Asking, answers: Sequence[Answer]) -> None:
     PopulationRun.objects.filter(pk=run.pk).update(**{name: F(name) + count for name, count in counts.items()})
     for name, count in counts.items():
         setattr(run, name, getattr(run, name) + count)
+
+
+def _notice(run: PopulationRun, ehr: Ehr, answers: Iterable[Answer]) -> None:
+    """As wherever a patient is read at the EHR. What others sent, or a folder of some day, is not its word of today."""
+    if run.source not in {PopulationRun.Source.EXPORT, PopulationRun.Source.CRAWL}:
+        return
+    known = Merge.keys(ehr.pk)
+    for answer in answers:
+        links = answer.links
+        if links and (links.into or links.replaces or answer.result.pseudonym in known):
+            notice(ehr, links, at=run.as_of)
+            if links.replaces and ehr.opted_out(links.patient_id):  # a no that has just come along
+                answer.leave_out("opted-out")
 
 
 def _open_cases(asking: Asking, ehr: Ehr, answers: Iterable[Answer]) -> None:

@@ -18,6 +18,7 @@ from django.conf import settings
 from cds.context import PatientContext
 from cds.errors import BadInput
 from cds.finding import from_json
+from cds.merges import Links
 from cds.models import PopulationResult
 from cds.population.fold import Answer, Asking
 from cds.population.intake import Accounts, Reading, files_in, types_of
@@ -98,6 +99,7 @@ def _answer(asking: Asking, told: Told) -> Answer:
         patient_id=told.patient_id,
         context=PatientContext.from_json(told.context) if told.context else None,
         outcome=from_json(told.outcome) if told.outcome else None,
+        links=Links(*told.links) if told.links else None,
     )
 
 

@@ -36,6 +36,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     patient_id: str = ""
     context: bytes | None = None
     outcome: bytes | None = None
+    links: tuple[str, str | None, tuple[str, ...]] | None = None  # of an answer: cds.merges.Links
     flaw: tuple[int, int, str] | None = None  # file, line, reason
 
 
@@ -106,9 +107,9 @@ def _answer(answer: Answer, asking: Asking) -> Told:
     names = (field.attname for field in result._meta.concrete_fields if field.attname not in {"id", "run_id"})
     fields = {name: getattr(result, name) for name in names}
     if asking.run.ehr is None or answer.context is None or answer.outcome is None:
-        return Told(fields=fields, patient_id=answer.patient_id)
+        return Told(fields=fields, patient_id=answer.patient_id, links=answer.links)
     context, outcome = answer.context.as_json(), msgspec.json.encode(answer.outcome)
-    return Told(fields=fields, patient_id=answer.patient_id, context=context, outcome=outcome)
+    return Told(fields=fields, patient_id=answer.patient_id, context=context, outcome=outcome, links=answer.links)
 
 
 def _packed(told: Told) -> dict[str, bytes]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from cds import merges, tasks
+from cds.merges import Links
 from cds.models import Assessment, AuditEntry, Ehr, Merge, OptOut, WriteBack
 from cds.opt_out import opt_out
 from cds.writeback import due, resume
@@ -27,12 +29,21 @@ def saved(registered: Ehr) -> Assessment:  # noqa: F811
     return assessment
 
 
+def link(patient: str, *links: dict[str, Any]) -> None:
+    chart_store().update({**chart_store().read("Patient", patient), "link": list(links)}, author="a test")
+
+
 def link_ada(*links: dict[str, Any]) -> None:
-    chart_store().update({**chart_store().read("Patient", "ada"), "link": list(links)}, author="a test")
+    link("ada", *links)
 
 
 def merge_ada() -> None:
     link_ada({"other": {"reference": "Patient/bruno"}, "type": "replaced-by"})
+
+
+def merge_into_bruno() -> None:
+    """Told by the record that goes on."""
+    link("bruno", {"other": {"reference": "Patient/ada"}, "type": "replaces"})
 
 
 def move_results(to: str) -> None:
@@ -41,8 +52,8 @@ def move_results(to: str) -> None:
         chart_store().update({**one, "subject": {"reference": f"Patient/{to}"}}, author="a test")
 
 
-def open_chart() -> int:
-    return hooks.call_hook("ada", "diabetes-risk").status_code
+def open_chart(patient: str = "ada") -> int:
+    return hooks.call_hook(patient, "diabetes-risk").status_code
 
 
 def see_to_it() -> None:
@@ -116,6 +127,70 @@ def test_what_was_moved_and_is_left_in_the_other_chart_is_retracted(saved: Asses
     assert "parted" in saved.retraction
 
 
+def test_a_parting_is_noticed_when_the_chart_is_opened(saved: Assessment) -> None:
+    merge_ada()
+    move_results("bruno")
+    open_chart()
+    see_to_it()
+    link_ada()
+    assert open_chart() == 200
+    see_to_it()
+    assert statuses() == {ERROR}
+    assert Merge.objects.get().undone_at is not None
+    assert AuditEntry.objects.filter(action="unmerge").count() == 1
+
+
+def test_the_record_that_goes_on_tells_of_the_other_one(saved: Assessment) -> None:
+    merge_into_bruno()
+    assert open_chart("bruno") == 200
+    see_to_it()
+    assert statuses() == {ERROR}
+    assert [open_chart("bruno"), open_chart("bruno")] == [200, 200]
+    assert Merge.objects.get().from_key == saved.patient_key
+
+
+def test_who_told_of_a_merge_takes_it_back_and_the_old_record_comes_first(saved: Assessment) -> None:
+    merge_into_bruno()
+    open_chart("bruno")
+    open_chart("ada")  # says nothing, now as before
+    assert Merge.objects.get().undone_at is None
+    merge_ada()
+    open_chart("ada")
+    link("bruno")
+    open_chart("bruno")
+    assert Merge.objects.get().undone_at is None
+    link_ada()
+    open_chart("ada")
+    assert Merge.objects.get().undone_at is not None
+
+
+def test_a_no_that_comes_along_counts_in_the_very_call_that_notices_it(registered: Ehr) -> None:  # noqa: F811
+    opt_out(registered, "ada", actor="a test")
+    merge_into_bruno()
+    assert hooks.call_hook("bruno", "diabetes-risk").json()["cards"] == []
+    assert not Assessment.objects.exists()
+
+
+@pytest.mark.parametrize("later", [Links("ada"), Links("ada", into="bruno")])
+def test_a_record_of_some_time_ago_does_not_overrule_what_is_known_since(registered: Ehr, later: Links) -> None:  # noqa: F811
+    before = timezone.now()
+    merges.notice(registered, Links("ada", into="bruno"))
+    if later.into:
+        merges.notice(registered, Links("ada"))
+    merges.notice(registered, later, at=before)
+    (merge,) = Merge.objects.all()
+    assert (merge.undone_at is None) is (later.into is None)
+
+
+def test_records_that_were_merged_one_after_the_other_end_in_one(registered: Ehr) -> None:  # noqa: F811
+    for old, new in (("ada", "bruno"), ("bruno", "chen"), ("chen", "ada")):
+        merges.notice(registered, Links(old, into=new))
+    ada, bruno, chen = map(registered.pseudonym, ("ada", "bruno", "chen"))
+    assert set(Merge.into(registered.pk, chen)) == {ada, bruno}  # and a circle ends
+    Merge.objects.filter(from_key=chen).delete()
+    assert Merge.survivors(registered.pk) == {ada: chen, bruno: chen}
+
+
 def test_after_parting_the_same_facts_are_asked_about_anew(saved: Assessment) -> None:
     merge_ada()
     open_chart()
@@ -181,7 +256,7 @@ def test_another_record_of_the_same_person_that_still_counts_is_no_merge(saved: 
 
 def test_a_no_goes_with_the_patient(registered: Ehr) -> None:  # noqa: F811
     OptOut.objects.create(ehr=registered, patient_key=registered.pseudonym("ada"))
-    merges.notice(registered, "ada", into="bruno")
+    merges.notice(registered, Links("ada", into="bruno"))
     assert registered.opted_out("bruno")
     assert hooks.call_hook("bruno", "diabetes-risk").json()["cards"] == []
     assert AuditEntry.objects.filter(action="opt-out", patient_key=registered.pseudonym("bruno")).count() == 1
@@ -189,7 +264,7 @@ def test_a_no_goes_with_the_patient(registered: Ehr) -> None:  # noqa: F811
 
 def test_who_takes_part_still_does_after_a_merge(registered: Ehr) -> None:  # noqa: F811
     opt_out(registered, "chen", actor="a test")
-    merges.notice(registered, "ada", into="bruno")
+    merges.notice(registered, Links("ada", into="bruno"))
     assert not registered.opted_out("bruno")
 
 

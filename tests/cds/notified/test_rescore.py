@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from cds import assess, writeback
 from cds.finding import Finding
-from cds.models import Assessment, AuditEntry, Ehr, EnabledService, Rescoring, WriteBack
+from cds.models import Assessment, AuditEntry, Ehr, EnabledService, Merge, Rescoring, WriteBack
 from cds.notified import due_rescorings, rescore
 from cds.notified.due import AT_ONCE
 from cds.notified.owed import owe
@@ -89,9 +89,17 @@ def test_a_restricted_chart_is_left_to_those_who_open_it(hospital: Ehr) -> None:
 def test_a_merged_record_is_given_up_with_its_reason_and_without_its_id(hospital: Ehr) -> None:
     relabelled("ada", link=[{"other": {"reference": "Patient/bruno"}, "type": "replaced-by"}])
     assert asked(hospital, "ada") == []
+    assert Merge.objects.get().from_key == hospital.pseudonym("ada")
     row = Rescoring.objects.get()
     assert "merged" in row.failure
     assert (row.due_at, row.patient_id) == (None, None)
+
+
+def test_a_no_that_comes_along_with_a_merge_counts_at_once(hospital: Ehr) -> None:
+    opt_out(hospital, "ada", actor="somebody")
+    relabelled("bruno", link=[{"other": {"reference": "Patient/ada"}, "type": "replaces"}])
+    assert asked(hospital, "bruno") == []
+    assert not Assessment.objects.exists()
 
 
 def test_an_ehr_that_does_not_answer_is_asked_again_and_in_the_end_given_up(hospital: Ehr) -> None:
