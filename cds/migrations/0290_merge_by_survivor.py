@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0271_population_engine'),
+        ("cds", "0272_left_and_most"),
     ]
 
     operations = [
