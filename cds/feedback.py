@@ -52,7 +52,11 @@ class _Entry(msgspec.Struct, rename="camel"):
     override_reason: _Override | None = None
 
     def __post_init__(self) -> None:
-        """At the end of time a zone leads beyond it, and no database takes that."""
+        """At the end of time a zone leads beyond it, and no database takes that; nor does PostgreSQL take a NUL."""
+        reason = self.override_reason and self.override_reason.reason
+        named = (self.card, reason.code if reason else "", *(one.id for one in self.accepted_suggestions))
+        if any("\0" in name for name in named):
+            raise ValueError("a NUL in a name")
         try:
             self.outcome_timestamp.astimezone(UTC)
         except OverflowError as error:

@@ -70,7 +70,8 @@ def trust(token: str, *, audience: str) -> Ehr:
 def _claimed(claims: Any) -> Ehr:
     """Whose token it says it is, by issuer and tenant; nothing in it is believed before its signature is checked."""
     issuer = claims.get("iss") if isinstance(claims, dict) else None
-    registered = _registered(issuer=issuer) if isinstance(issuer, str) else []
+    readable = isinstance(issuer, str) and "\0" not in issuer  # which PostgreSQL refuses in a question
+    registered = _registered(issuer=issuer) if readable else []
     if not registered:
         raise Refused("the issuer is not registered")
     if len(registered) > 1 or registered[0].hook_tenant:  # the switched-off ones too: nobody answers in their stead

@@ -32,7 +32,7 @@ def of_a_version(view: View) -> Callable[..., HttpResponse]:
     @wraps(view)
     def found(request: HttpRequest, name: str, version: str = LATEST, **more: str) -> HttpResponse:
         service = service_of(name)
-        row = _version(name, version) if service else None
+        row = _version(name, version) if service and "\0" not in version else None  # PostgreSQL takes no NUL
         if service is None or row is None or not _public(request, row):
             raise Http404("no such model")
         return view(request, service, row, **more)

@@ -29,6 +29,8 @@ class Begun:
 
 def registered(iss: str) -> Ehr | None:
     """The active EHR of exactly this base, a trailing slash aside. Nothing is fetched from any other address."""
+    if "\0" in iss:  # PostgreSQL refuses it in a question
+        return None
     base = iss.removesuffix("/")
     return Ehr.objects.filter(active=True, fhir_base__in=[base, f"{base}/"]).first()
 

@@ -106,6 +106,6 @@ def open_session(ehr: Ehr, answer: TokenResponse, identity: Identity, *, patient
         shown=context.named_by_card(answer, ehr, patient_id),
         expires_at=ends(answer.expires_in, now=timezone.now(), renewable=grant.refresh_token is not None),
     )
-    tenant = (answer.tenant or "")[:100]  # opaque, and the EHR's own word for its facility
+    tenant = (answer.tenant or "").replace("\0", "")[:100]  # opaque, and the EHR's own word for its facility
     audit.record("launch", actor=grant.actor, ehr=ehr, patient_id=patient_id, subject=str(session.id), tenant=tenant)
     return session, secret

@@ -66,6 +66,7 @@ def test_rubbish_is_refused(hospital: Ehr, token: str) -> None:
         {"iss": "https://stranger.example"},
         {"iss": None},
         {"iss": 7},
+        {"iss": "no database takes \0"},
         {"aud": "http://localhost/cds-services/other"},
         {"aud": None},
         {"exp": 1},

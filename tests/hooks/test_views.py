@@ -323,6 +323,17 @@ def test_feedback_for_an_unknown_card_is_kept(hospital: Ehr) -> None:
     assert Feedback.objects.get().card is None
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [{"card": "\0"}, {"acceptedSuggestions": [{"id": "\0"}]}, {"overrideReason": {"reason": {"code": "\0"}}}],
+    ids=str,
+)
+def test_feedback_that_no_database_can_keep_is_a_400(hospital: Ehr, odd: dict[str, Any]) -> None:
+    said = {"card": str(uuid.uuid4()), "outcome": "overridden"}
+    assert emr.send_feedback(SERVICE, [said | odd]).status_code == 400
+    assert not Feedback.objects.exists()
+
+
 def test_feedback_that_is_none_is_a_400(hospital: Ehr) -> None:
     assert emr.post(f"{emr.endpoint(SERVICE)}/feedback", {"feedback": [{"card": 1}]}).status_code == 400
 

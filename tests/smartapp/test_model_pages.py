@@ -113,7 +113,7 @@ def test_without_figures_there_is_no_plot(client: Client) -> None:
     assert ".svg" not in page.content.decode()
 
 
-@pytest.mark.parametrize("path", ["none", "none/1.0.0", f"{MODEL}/0.0.0", f"{MODEL}/0.0.0/card.json"])
+@pytest.mark.parametrize("path", ["none", "none/1.0.0", f"{MODEL}/0.0.0", f"{MODEL}/0.0.0/card.json", f"{MODEL}/1%00"])
 def test_what_is_not_there_is_not_found(client: Client, path: str) -> None:
     assert client.get(f"/models/{path}").status_code == 404
 

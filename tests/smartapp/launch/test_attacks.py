@@ -106,7 +106,9 @@ def test_an_ehr_that_promises_to_name_itself_must(browser: Browser) -> None:
 
 
 # --- Rogue iss, fake FHIR server ---------------------------------------------------------------------------------
-@pytest.mark.parametrize("iss", ["{0}/fhir", "{0}/fhir/../fhir", "{0}@127.0.0.1/fhir", "{0}/fhir?x", "{0}/fhir#x"])
+@pytest.mark.parametrize(
+    "iss", ["{0}/fhir", "{0}/fhir/../fhir", "{0}@127.0.0.1/fhir", "{0}/fhir?x", "{0}/fhir#x", "{0}/fhir\0"]
+)
 def test_no_request_goes_to_an_issuer_that_is_not_registered_to_the_letter(
     browser: Browser, stranger: Hospital, iss: str
 ) -> None:
@@ -124,6 +126,10 @@ def test_a_clinician_at_another_server_is_not_looked_up_with_our_token(launching
     assert launching.run(claims={"fhirUser": asked}).status_code == 302
     assert SmartSession.objects.get().grant.user == ""
     assert not [path for path in launching.hospital.asked if "Practitioner" in path]
+
+
+def test_what_no_database_takes_in_the_answer_does_no_harm(launching: Launching) -> None:
+    assert launching.run(tenant="\0", intent="\0", fhirContext=[{"reference": "\0"}]).status_code == 302
 
 
 # --- Open redirector ---------------------------------------------------------------------------------------------
