@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import transaction
-from django.db.models import Case, UUIDField, When
+from django.db.models import Case, DateTimeField, UUIDField, When
 from django.utils import timezone
 
 from cds import audit, registry
@@ -28,13 +28,14 @@ AT_ONCE = 16  # more would make the first of them wait for the last
 
 _queued = Question(
     # The one that was named, then the newest: somebody may still be waiting for it at the door.
-    lambda first: (
-        Assessment.objects.filter(status=Assessment.Status.QUEUED)
+    lambda first, since: (
+        Assessment.objects.filter(status=Assessment.Status.QUEUED, created_at__gt=since)
         .order_by(Case(When(pk=first, then=0), default=1), "-queued_at")
         .select_for_update(skip_locked=True, no_key=True)[:AT_ONCE]
     ),
     as_stored=("snapshot",),
     first=UUIDField(),
+    since=DateTimeField(),
 )
 
 
@@ -43,10 +44,10 @@ def assess(assessment_id: str) -> list[str]:
     """Score this one and others that wait, up to `AT_ONCE`; the ids of those that have their answer now.
 
     Their rows are locked until all answers and their lines in the audit trail stand: another worker leaves them alone,
-    and a second message, or one that comes late, finds nothing to do.
+    and a second message, or one that comes late, finds nothing to do. What is too old to be news is left to expire.
     """
     unhurried()
-    found = _queued(first=UUID(assessment_id))
+    found = _queued(first=UUID(assessment_id), since=timezone.now() - EXPIRED_AFTER)
     for assessment in found:
         _settle(assessment)
     update(found, "status", "finished_at", "result", "failure")

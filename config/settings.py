@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "config.outage.Outage",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -160,6 +161,7 @@ CELERY_TASK_DEFAULT_QUEUE = "interactive"
 CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in ("interactive", "batch", "training")]
 CELERY_TASK_ROUTES = {
     "cds.tasks.reach_*": {"queue": "batch"},
+    "smartapp.tasks.close_sessions": {"queue": "batch"},
     "cds.tasks.purge_expired": {"queue": "batch"},
     "cds.tasks.collect_outcomes": {"queue": "batch"},
     "cds.tasks.prepare_reviews": {"queue": "batch"},
@@ -185,6 +187,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-on": {"task": "cds.tasks.sweep_on", "schedule": 60.0},
     "expire-batches": {"task": "cds.tasks.expire_batches", "schedule": crontab(minute=25)},
     "reach-ehrs": {"task": "cds.tasks.reach_ehrs", "schedule": 300.0},
+    "close-sessions": {"task": "smartapp.tasks.close_sessions", "schedule": 60.0},
     "seal-audit": {"task": "cds.tasks.seal_audit", "schedule": 60.0},
     "collect-outcomes": {"task": "cds.tasks.collect_outcomes", "schedule": crontab(minute=40)},
     "prepare-reviews": {"task": "cds.tasks.prepare_reviews", "schedule": 300.0},

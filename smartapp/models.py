@@ -21,7 +21,7 @@ __all__ = ["AccessToken", "ApiCall", "BackendClient", "Batch", "Grant", "Launch"
 LAUNCH_LIVES = timedelta(minutes=10)
 SESSION_LIVES = timedelta(hours=8)  # at most; the EHR's token usually ends it sooner
 IDLE = timedelta(minutes=15)  # nobody has looked for so long: the clinician has left the screen
-ROWS_KEPT = timedelta(days=1)  # after their end, so that an old address still says "open it again from the chart"
+LAUNCHES_KEPT = timedelta(days=1)  # after their end, to tell a used one from one that never was
 
 _LEVELS = ("patient", "user")
 
@@ -109,7 +109,5 @@ def ends(expires_in: int, *, now: datetime, renewable: bool = False) -> datetime
 
 
 def forget_the_old() -> None:
-    """Delete what ended a day ago; called at each launch, so that it needs no schedule."""
-    now = timezone.now()
-    Launch.objects.filter(created_at__lt=now - LAUNCH_LIVES - ROWS_KEPT).delete()
-    SmartSession.objects.filter(expires_at__lt=now - ROWS_KEPT).delete()
+    """Delete launches that ended a day ago; called at each launch, so that it needs no schedule."""
+    Launch.objects.filter(created_at__lt=timezone.now() - LAUNCH_LIVES - LAUNCHES_KEPT).delete()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -12,9 +13,10 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from cds import audit
 from smartapp import cookies
 from smartapp.launch.tokens import revoke
-from smartapp.models import SmartSession
+from smartapp.models import IDLE, SmartSession
 from smartapp.stops import Reason, Stopped, asker
 
+AT_A_TIME = 100  # that a worker closes: each may cost a slow EHR's time-out
 _SEEN_TO_THE = timedelta(minutes=1)  # no write for every plot of a page
 
 
@@ -50,6 +52,19 @@ def end(session: SmartSession, *, why: str) -> bool:
     tokens = {"refresh_token": grant.refresh_token, "access_token": grant.token}
     taken = [revoke(token, hint=hint, ehr=ehr) for hint, token in tokens.items() if token]
     return all(taken)
+
+
+def close_forgotten() -> int:
+    """End each session that is over or idle, of which no browser has told us; how many.
+
+    Deleting the rows alone would leave refresh tokens alive at the EHR.
+    """
+    now = timezone.now()
+    left = SmartSession.objects.filter(Q(expires_at__lte=now) | Q(seen_at__lte=now - IDLE)).select_related("ehr")
+    found = list(left[:AT_A_TIME])
+    for session in found:
+        end(session, why="expired" if session.expired else "idle")
+    return len(found)
 
 
 def forget(response: HttpResponse, session: SmartSession) -> None:

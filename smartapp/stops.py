@@ -100,8 +100,8 @@ class Reason(Enum):
     SESSION_OVER = Words(
         status=403,
         title="This session has ended",
-        happened="For the patient's safety a session ends with the access that the record system gave, after minutes. "
-        "Or this browser is not the one that opened it.",
+        happened="For the patient's safety a session ends with the access that the record system gave, after minutes, or "
+        "when nobody has used it for a quarter of an hour. Or this browser is not the one that opened it.",
         kept="What was saved to the chart stays there.",
     )
     IDLE = Words(

@@ -88,6 +88,15 @@ def test_what_expired_is_counted(ehr: Ehr) -> None:
     assert (entry().action, entry().detail) == ("expire", {"assessments": 1})
 
 
+def test_what_is_a_day_old_is_never_answered_even_if_a_worker_comes_before_the_clock(ehr: Ehr) -> None:
+    """After a long outage the messages that waited are read first; an answer of yesterday would pass for news."""
+    late = queued(ehr, days_ago=1)
+    assert assess.assess(str(late.pk)) == []
+    assess.lost()
+    late.refresh_from_db()
+    assert late.status == Assessment.Status.EXPIRED
+
+
 def test_one_message_is_enough_for_all_that_wait(ehr: Ehr) -> None:
     waiting = [str(queued(ehr, fingerprint=str(number)).pk) for number in range(3)]
     assert set(assess.assess(waiting[1])) == set(waiting)

@@ -15,21 +15,29 @@ import pytest
 
 QUICK_MS = 200
 PROJECT = Path(__file__).resolve().parents[2]
-HOOK_WITHOUT_DATABASE = """
+WITHOUT_DATABASE = """
 import base64, json, time
 from config.wsgi import application
 from django.test import RequestFactory
-part = lambda claims: base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
-token = ".".join((part({"alg": "ES384", "kid": "1"}), part({"iss": "https://ehr.example"}), "c2lnbmF0dXJl"))
-for _ in range(5):
-    request = RequestFactory().post(
-        "/cds-services/diabetes-risk", b"{}", content_type="application/json",
-        headers={"authorization": f"Bearer {token}"},
-    )
+def ask(request):
     said, began = [], time.perf_counter()
     body = b"".join(application(request.environ, lambda status, headers: said.append(status)))
     milliseconds = (time.perf_counter() - began) * 1000
-    print(json.dumps({"status": int(said[0][:3]), "milliseconds": milliseconds, "body": json.loads(body)}))
+    print(json.dumps({"status": int(said[0][:3]), "milliseconds": milliseconds, "body": body.decode()}))
+"""
+HOOK = """
+part = lambda claims: base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+token = ".".join((part({"alg": "ES384", "kid": "1"}), part({"iss": "https://ehr.example"}), "c2lnbmF0dXJl"))
+for _ in range(5):
+    ask(RequestFactory().post(
+        "/cds-services/diabetes-risk", b"{}", content_type="application/json",
+        headers={"authorization": f"Bearer {token}"},
+    ))
+"""
+PAGES = """
+ask(RequestFactory().get("/launch?iss=https://ehr.example&launch=x"))
+for _ in range(3):
+    ask(RequestFactory().get("/app/00000000-0000-0000-0000-000000000000/"))
 """
 ANSWER_WITHOUT_QUEUE = """
 import json, time
@@ -90,20 +98,23 @@ def run(script: str, home: Path, **environment: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", ["dead_port", "silent_port"])
-def test_without_a_database_a_hook_is_answered_503_within_200_ms(
+def test_without_a_database_hooks_and_pages_are_answered_503_within_200_ms(
     kind: str, request: pytest.FixtureRequest, dead_port: int, tmp_path: Path
 ) -> None:
     port = request.getfixturevalue(kind)
     answers = run(
-        HOOK_WITHOUT_DATABASE,
+        WITHOUT_DATABASE + HOOK + PAGES,
         tmp_path,
         DATABASE_URL=f"postgresql://bedside:x@127.0.0.1:{port}/bedside",
         REDIS_URL=f"redis://127.0.0.1:{dead_port}/0",
     )
-    assert [answer["status"] for answer in answers] == [503] * 5
-    assert all(answer["body"]["resourceType"] == "OperationOutcome" for answer in answers)
+    hooks, pages = answers[:5], answers[5:]
+    assert [answer["status"] for answer in answers] == [503] * (5 + 4)
+    assert all(json.loads(answer["body"])["resourceType"] == "OperationOutcome" for answer in hooks)
+    assert all("says nothing about the patient" in answer["body"] for answer in pages)
     # The first one imports; the quickest tells what the code does, the others what the machine does beside it.
-    assert min(answer["milliseconds"] for answer in answers[1:]) < QUICK_MS
+    assert min(answer["milliseconds"] for answer in hooks[1:]) < QUICK_MS
+    assert min(answer["milliseconds"] for answer in pages[1:]) < QUICK_MS
 
 
 def test_without_a_queue_the_row_waits_and_the_card_says_pending_at_once(dead_port: int, tmp_path: Path) -> None:

@@ -10,10 +10,13 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from cds.models import Ehr
+from cds.errors import Refused
+from cds.models import AuditEntry, Ehr
 from smartapp.demo_ehr.grants import grant_of
 from smartapp.demo_ehr.outcomes import FhirError
+from smartapp.launch.tokens import renew
 from smartapp.models import SmartSession
+from smartapp.tasks import close_sessions
 from tests.smartapp.conftest import Browser
 
 
@@ -62,6 +65,24 @@ def test_after_a_quarter_of_an_hour_unused_a_session_is_closed_and_its_token_giv
     assert not SmartSession.objects.exists()
     with pytest.raises(FhirError, match="revoked"):
         grant_of(token)
+
+
+@pytest.mark.parametrize("why", ["idle", "expired"])
+def test_one_that_nobody_comes_back_to_is_ended_by_a_task_and_all_its_tokens_given_back(
+    browser: Browser, why: str
+) -> None:
+    Ehr.objects.update(refresh="offline_access")
+    browser.open("ada")
+    grant, past = SmartSession.objects.get().grant, timezone.now() - timedelta(minutes=15)
+    SmartSession.objects.update(**{"seen_at" if why == "idle" else "expires_at": past})
+    browser.open("bruno")
+    close_sessions()
+    assert [session.grant.patient_id for session in SmartSession.objects.all()] == ["bruno"]
+    assert AuditEntry.objects.get(action="logout").detail == {"why": why}
+    with pytest.raises(FhirError, match="revoked"):
+        grant_of(grant.token)
+    with pytest.raises(Refused):
+        renew(str(grant.refresh_token), ehr=browser.ehr)
 
 
 def test_looking_keeps_it_open(browser: Browser) -> None:
