@@ -7,6 +7,8 @@ import uuid
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from cds import audit, registry
 from cds.connect import bearer_client
@@ -21,6 +23,7 @@ from cds.prepared import insert
 from cds.service import DecisionService
 from scoring.errors import ScoringError
 from smartapp import glass
+from smartapp.frames import in_frame_of
 from smartapp.models import SmartSession
 from smartapp.stops import Reason, Stopped
 
@@ -118,6 +121,15 @@ def required(session: SmartSession, assessment_id: uuid.UUID) -> Assessment:
 
 def answer_of(assessment: Assessment) -> Answer:
     return Answer(service=registry.get(assessment.service_id), assessment=assessment)
+
+
+def shown_again(assessment: Assessment, session: SmartSession) -> HttpResponse:
+    """After a button: back to the page, where this answer says what came of it."""
+    SmartSession.objects.filter(pk=session.pk).update(shown=assessment)
+    page = reverse("page", kwargs={"session_id": session.id})
+    response = HttpResponseRedirect(f"{page}#save-{assessment.service_id}")
+    response.status_code = 303
+    return in_frame_of(session.ehr, response)
 
 
 def record_view(answer: Answer, session: SmartSession) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -13,8 +12,6 @@ from cds.connect import bearer_client
 from cds.errors import BadInput
 from cds.writeback import NotYours, retract
 from smartapp import answers, sessions
-from smartapp.frames import in_frame_of
-from smartapp.models import SmartSession
 from smartapp.stops import Reason, Stopped, stops_plainly
 
 FORM = "retract"
@@ -34,8 +31,4 @@ def take_back(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.U
         retract(assessment, client=client, by=grant.user, why=why, may=grant.may)
     except (BadInput, NotYours) as error:
         raise Stopped(Reason.NOT_RETRACTED, ehr=session.ehr) from error
-    SmartSession.objects.filter(pk=session.pk).update(shown=assessment)
-    page = reverse("page", kwargs={"session_id": session.id})
-    response = HttpResponseRedirect(f"{page}#save-{assessment.service_id}")
-    response.status_code = 303
-    return in_frame_of(session.ehr, response)
+    return answers.shown_again(assessment, session)

@@ -25,6 +25,7 @@ from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
 from cds.service import DecisionService, Trend
 from cds.why import Why, in_words, why
 from cds.words import Frequency, day, measured, number, unit
+from cds.writeback.confirm import obstacle, saved
 from cds.writeback.retract import REASONS, is_theirs
 from scoring.models import ModelVersion
 from smartapp.answers import Answer
@@ -198,6 +199,29 @@ class Section:
         waits = any(one.status == WriteBack.Status.WAITING for one in self.earlier)
         return bool(self.kept) and all(one.written for one in self.kept) and not waits
 
+    # --- Confirming ----------------------------------------------------------------------------------------------
+    @cached_property
+    def confirmed(self) -> list[WriteBack]:
+        """By a clinician, and how far it has come at each place."""
+        rows = self.assessment.write_backs.filter(aim=Aim.CONFIRM) if self.assessment else WriteBack.objects.none()
+        return list(rows.order_by("-target"))
+
+    @property
+    def confirmable(self) -> bool:
+        """It stands where it should, and a press would do something."""
+        if self.assessment is None or self.assessment.retracted_at or self.superseded or not saved(self.assessment):
+            return False
+        return not self.confirmed or any(not one.written for one in self.confirmed)
+
+    @property
+    def cannot_confirm(self) -> str:
+        """Why not by this clinician; "" if they can."""
+        grant = self.session.grant
+        if self.assessment is None:
+            return ""
+        return obstacle(self.assessment, by=grant.user, name=grant.user_name, may=grant.may)
+
+    # --- Retracting ----------------------------------------------------------------------------------------------
     @property
     def retractable(self) -> bool:
         """Something was saved, or is on its way."""

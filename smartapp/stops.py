@@ -161,6 +161,14 @@ class Reason(Enum):
         kept="The chart is as it was.",
         to_do="Go back and choose a reason. What a colleague saved, they or a safety officer can retract.",
     )
+    NOT_CONFIRMED = Words(
+        status=409,
+        title="Nothing was confirmed",
+        happened="This result cannot be confirmed by you now: it is not saved yet, it was retracted or superseded, a "
+        "colleague has confirmed it, you may only read, or the button did not come from the page that Bedside showed you.",
+        kept="What was saved stays as it is.",
+        to_do="Go back to the page: it says what is the case.",
+    )
     NOT_SAVED = Words(
         status=409,
         title="Nothing was saved",

@@ -17,7 +17,7 @@ from cds.errors import BadInput
 from cds.identity import PatientIdentity
 from cds.writeback import WriteBackOff, write_back
 from scoring.plots import THEMES, svg
-from smartapp import answers, glass, retract, sessions
+from smartapp import answers, confirm, glass, retract, sessions
 from smartapp.banner import age, read_patient
 from smartapp.frames import in_frame_of
 from smartapp.models import SmartSession
@@ -127,12 +127,7 @@ def save(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) 
         write_back(assessment, client=client, patient=patient, confirmed_by=grant.user, may=grant.may)
     except (BadInput, WriteBackOff) as error:
         raise Stopped(Reason.NOT_SAVED, ehr=session.ehr) from error
-    SmartSession.objects.filter(pk=session.pk).update(shown=assessment)
-    response = HttpResponseRedirect(
-        f"{reverse('page', kwargs={'session_id': session.id})}#save-{assessment.service_id}"
-    )
-    response.status_code = 303
-    return in_frame_of(session.ehr, response)
+    return answers.shown_again(assessment, session)
 
 
 def _section(answer: answers.Answer, session: SmartSession, patient: PatientIdentity) -> dict[str, object]:
@@ -141,6 +136,7 @@ def _section(answer: answers.Answer, session: SmartSession, patient: PatientIden
     return {
         "section": Section(answer, session),
         "token": sessions.form_token(session, about),
+        "confirm_token": sessions.form_token(session, confirm.FORM, about),
         "retract_token": sessions.form_token(session, retract.FORM, about),
         "seen": sessions.form_token(session, about, patient.as_seen()),
         "base_url": settings.BASE_URL,

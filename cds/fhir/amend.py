@@ -19,7 +19,9 @@ from cds.fhir.transparency import PARTICIPANT
 from cds.fhir.versions import Version
 
 _OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
+_COMPLETION = "http://terminology.hl7.org/CodeSystem/v3-DocumentCompletion"
 _DOCUMENT = "DocumentReference"
+WRONG = "entered-in-error"
 # What has no note of its own says it where people read it first.
 _SAYS_IN = {_DOCUMENT: "description", "DiagnosticReport": "conclusion"}
 _DIV = re.compile(r"^<div[^>]*>")
@@ -39,26 +41,26 @@ class Mark(StrEnum):
 _RESULT: Mapping[Mark, Mapping[str, str]] = {
     Mark.SUPERSEDED: {"final": "amended"},
     Mark.RESTORED: {},
-    Mark.WITHDRAWN: dict.fromkeys(("preliminary", "final", "amended", "corrected"), "entered-in-error"),
+    Mark.WITHDRAWN: dict.fromkeys(("preliminary", "final", "amended", "corrected"), WRONG),
     Mark.CONFIRMED: {"preliminary": "final"},
 }
 _DOCUMENTS: Mapping[Mark, Mapping[str, str]] = {
     Mark.SUPERSEDED: {"current": "superseded"},
     Mark.RESTORED: {"superseded": "current"},
-    Mark.WITHDRAWN: dict.fromkeys(("current", "superseded"), "entered-in-error"),
+    Mark.WITHDRAWN: dict.fromkeys(("current", "superseded"), WRONG),
     Mark.CONFIRMED: {},
 }
 
 
 _IN_STATUS_ALONE = {Mark.WITHDRAWN, Mark.CONFIRMED}
-# R4 provenance-activity-type.
+# R4 provenance-activity-type, which one may go beyond: of being vouched for it has only what a law asks for.
 _ACTIVITY = {
     Mark.SUPERSEDED: Code(_OPERATION, "UPDATE"),
     Mark.RESTORED: Code(_OPERATION, "REACTIVATE"),
     Mark.WITHDRAWN: Code(_OPERATION, "NULLIFY"),
-    Mark.CONFIRMED: Code(_OPERATION, "UPDATE"),
+    Mark.CONFIRMED: Code(_COMPLETION, "AU"),
 }
-_DISPLAY = {"UPDATE": "revise", "NULLIFY": "nullify", "REACTIVATE": "reactivate"}
+_DISPLAY = {"UPDATE": "revise", "NULLIFY": "nullify", "REACTIVATE": "reactivate", "AU": "authenticated"}
 
 
 def has_identifier(resource: Mapping[str, Any], system: str, *, beginning: str = "") -> bool:
@@ -71,7 +73,7 @@ def has_identifier(resource: Mapping[str, Any], system: str, *, beginning: str =
 def marked(resource: Resource, mark: Mark, note: str, *, version: Version) -> Resource:
     """A copy that says so; equal to `resource` where there is nothing left to say. `note`: for people; "" for none."""
     statuses = _statuses(resource, mark)
-    if resource.get("status") == "entered-in-error" or (mark in _IN_STATUS_ALONE and not statuses):
+    if resource.get("status") == WRONG or (mark in _IN_STATUS_ALONE and not statuses):
         return resource
     found = resource | statuses
     return _noted(found, note, version) if note and note not in said(resource) else found
@@ -122,7 +124,8 @@ def said(resource: Mapping[str, Any]) -> str:
 
 # --- Who did it ----------------------------------------------------------------------------------------------------
 class Deed(NamedTuple):
-    """Why things were marked: the Provenance of it. `changed`: the versions before, `because_of`: what took their place.
+    """Why things were marked: the Provenance of it. `changed`: the versions before, none where something was confirmed as
+    it stands; `because_of`: what took their place.
 
     `who`: a reference to a clinician, or to the algorithm's Device; "" for Bedside.
     """
@@ -130,7 +133,7 @@ class Deed(NamedTuple):
     mark: Mark
     at: datetime
     who: str
-    changed: tuple[str, ...]
+    changed: tuple[str, ...] = ()
     because_of: tuple[str, ...] = ()
 
 

@@ -23,6 +23,7 @@ class WriteBack(models.Model):
         WRITE = "write", "Write it"
         SUPERSEDE = "supersede", "Mark it as superseded by a later result"
         RETRACT = "retract", "Mark it as entered in error"
+        CONFIRM = "confirm", "Mark it as confirmed by a clinician"
 
     class Target(models.TextChoices):
         CHART = "chart", "FHIR, into the chart"
@@ -68,6 +69,7 @@ class WriteBack(models.Model):
     )
     failure = models.CharField(max_length=300, blank=True)
     requested_by = EncryptedField(null=True, help_text="fhirUser of the clinician who confirmed; empty: by policy.")
+    requested_name = EncryptedField(null=True, help_text="The name under which a clinician vouches for it.")
     requested_at = models.DateTimeField(default=timezone.now)
     seen_key = models.CharField(max_length=64, blank=True, help_text="A keyed hash of the patient as confirmed.")
     payload = EncryptedField(null=True, help_text="The report on its way to the archive; gone once it is there.")

@@ -7,9 +7,22 @@ A `WriteBack` row is the outbox entry of one assessment and one target; read `sa
 from __future__ import annotations
 
 from cds.writeback.allowed import WriteBackOff
+from cds.writeback.confirm import NotNow, confirm
 from cds.writeback.kept import Kept, records
 from cds.writeback.outbox import due
 from cds.writeback.retract import NotYours, retract
 from cds.writeback.save import automatic, resume, write_back
 
-__all__ = ["Kept", "NotYours", "WriteBackOff", "automatic", "due", "records", "resume", "retract", "write_back"]
+__all__ = [
+    "Kept",
+    "NotNow",
+    "NotYours",
+    "WriteBackOff",
+    "automatic",
+    "confirm",
+    "due",
+    "records",
+    "resume",
+    "retract",
+    "write_back",
+]

@@ -45,7 +45,7 @@ def own_hand(row: WriteBack) -> Hand:
         )
     access = own_access(ehr)
     client = access.client()
-    if row.aim != WriteBack.Aim.WRITE:  # what stands there says itself whose it is
+    if row.aim != WriteBack.Aim.WRITE and row.target == WriteBack.Target.CHART:  # what stands there says whose it is
         return Hand(client=client, caller=audit.US, may=access.may)
     patient = _read(about.context.patient.id, ehr, client=client)
     hand = Hand(client=client, caller=audit.US, patient=patient, may=access.may)

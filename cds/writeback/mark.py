@@ -10,7 +10,7 @@ from datetime import datetime
 
 from cds.errors import BadInput, CdsError, FhirError, FhirInvalid, FhirRefused
 from cds.fhir import stepwise
-from cds.fhir.amend import Deed, Mark, has_identifier, marked, revision, said
+from cds.fhir.amend import WRONG, Deed, Mark, has_identifier, marked, revision, said
 from cds.fhir.client import FhirServer
 from cds.fhir.transparency import MODEL_CARD, is_person
 from cds.fhir.write import ASSESSMENT, require_valid
@@ -27,6 +27,10 @@ Form = WriteBack.Form
 _GONE = {404, 410}
 _QUICKER = {409, 412}  # R4 says 412 to an If-Match that does not hold, STU3 409
 _PROVENANCE = "Provenance"
+
+
+class _Untaken(Exception):
+    """The EHR takes no change of it; why, in a clause for people."""
 
 
 class StillWritten(CdsError):
@@ -50,7 +54,8 @@ def mark_in_chart(row: WriteBack, lend: Lend) -> None:
             writer.step(place)
     writer.tell()
     if writer.obstacles:
-        raise Declined(f"the EHR takes changes of {in_words(writer.obstacles)}. There it stands unmarked")
+        stays = "unconfirmed" if row.aim == Aim.CONFIRM else "unmarked"
+        raise Declined(f"the EHR takes changes of {in_words(writer.obstacles)}. There it stands {stays}")
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,14 @@ class _Writer:
 
     def step(self, place: str) -> None:
         kind = Form(place.partition("/")[0])
-        if obstacle := self.taking.obstacle(kind, "read") or self.taking.obstacle(kind, "update"):
+        if obstacle := self.taking.obstacle(kind, "read"):
             self.obstacles[kind] = obstacle
             return
         try:
             before = self._marked(place)
+        except _Untaken as untaken:
+            self.obstacles[kind] = str(untaken)
+            return
         except FhirError as error:
             if error.http_status in _GONE:
                 outbox.remember(self.row, steps={**self.row.steps, place: ""}, lacking=_deleted(kind))
@@ -85,7 +93,7 @@ class _Writer:
         )
 
     def _marked(self, place: str) -> str:
-        """The version that was changed. Whoever was quicker is read, and it is tried once more."""
+        """The version that was changed or confirmed. Whoever was quicker is read, and it is tried once more."""
         try:
             return self._put(place)
         except FhirError as error:
@@ -99,12 +107,15 @@ class _Writer:
             return ""  # everybody's, not this answer's
         if not has_identifier(found, ASSESSMENT, beginning=str(self.row.assessment_id)):
             raise BadInput("what stands in its place in the chart is not from Bedside; nothing was changed")
-        note = note_of(self.row, self.client)
+        note, known = note_of(self.row, self.client), found.get("meta", {}).get("versionId", "")
         wanted = marked(found, mark_of(self.row), note, version=self.client.version)
         if wanted != found:
+            if obstacle := self.taking.obstacle(place.partition("/")[0], "update"):
+                raise _Untaken(obstacle)
             self.client.update(place, wanted, if_match=version)
-            known = found.get("meta", {}).get("versionId", "")
             return f"{place}/_history/{known}" if known else place
+        if self.row.aim == Aim.CONFIRM:  # as it stands, unless somebody has said meanwhile that it is wrong
+            return "" if found.get("status") == WRONG else place
         # By an earlier try whose answer was lost, or by somebody else.
         return place if self.row.tries > 1 and note in said(found) else ""
 
@@ -129,9 +140,9 @@ class _Writer:
 
 
 def mark_of(row: WriteBack) -> Mark:
-    if row.aim == Aim.RETRACT:
-        return Mark.WITHDRAWN
-    return Mark.SUPERSEDED if row.successor else Mark.RESTORED
+    if row.aim == Aim.SUPERSEDE:
+        return Mark.SUPERSEDED if row.successor else Mark.RESTORED
+    return Mark.CONFIRMED if row.aim == Aim.CONFIRM else Mark.WITHDRAWN
 
 
 def note_of(row: WriteBack, client: FhirServer) -> str:
@@ -140,6 +151,8 @@ def note_of(row: WriteBack, client: FhirServer) -> str:
     match mark_of(row):
         case Mark.WITHDRAWN:
             return f"Entered in error: {about.retraction} (retracted on {_moment(row, about.retracted_at)})."
+        case Mark.CONFIRMED:
+            return ""  # the status and the Provenance say it
         case Mark.RESTORED:
             return "The newer result was retracted: this one counts again."
     later = _successor(row, client)
@@ -152,12 +165,15 @@ def _moment(row: WriteBack, at: datetime | None) -> str:
 
 
 def deed_of(row: WriteBack, stands: WriteBack, changed: tuple[str, ...], client: FhirServer) -> Deed:
-    """The algorithm supersedes, people retract."""
+    """The algorithm supersedes, people retract and confirm."""
     mark, at = mark_of(row), row.requested_at
+    user = bytes(row.requested_by or b"").decode().removeprefix(client.base_uri)
+    person = user if is_person(user) else ""
+    if mark is Mark.CONFIRMED:
+        return Deed(mark=mark, at=at, who=person)
     who = next((made for made in stands.resources if made.startswith("Device/")), "")
     if mark is Mark.WITHDRAWN:
-        user = bytes(row.requested_by or b"").decode().removeprefix(client.base_uri)
-        who, at = user if is_person(user) else "", row.assessment.retracted_at or at
+        who, at = person, row.assessment.retracted_at or at
     return Deed(mark=mark, at=at, who=who, changed=changed, because_of=tuple(_successor(row, client)))
 
 

@@ -81,9 +81,13 @@ def retract_merged(assessment: Assessment, *, why: str) -> None:
 
 
 def is_theirs(assessment: Assessment, fhir_user: str) -> bool:
-    """Did they save it, or nobody, as by the policy `auto`?"""
-    asked = [bytes(row.requested_by or b"").decode() for row in assessment.write_backs.filter(aim=Aim.WRITE)]
-    return bool(asked) and set(asked) <= {"", fhir_user}
+    """Did they confirm it; if nobody has, did they save it, or nobody, as by the policy `auto`?"""
+    asked = _asked(assessment, Aim.CONFIRM) or _asked(assessment, Aim.WRITE)
+    return bool(asked) and asked <= {"", fhir_user}
+
+
+def _asked(assessment: Assessment, aim: str) -> set[str]:
+    return {bytes(row.requested_by or b"").decode() for row in assessment.write_backs.filter(aim=aim)}
 
 
 def _begin(assessment: Assessment, *, why: str, fhir_user: str, actor: str) -> None:
@@ -112,5 +116,7 @@ def _begin(assessment: Assessment, *, why: str, fhir_user: str, actor: str) -> N
 def _call_off(assessment: Assessment) -> None:
     """What nobody works on is not sent any more; who works on it sees it at the next look (`require_allowed`)."""
     idle = Q(held_until=None) | Q(held_until__lt=timezone.now())
-    unsent = assessment.write_backs.filter(idle, aim=Aim.WRITE, status__in=[Status.QUEUED, Status.WAITING])
-    unsent.update(status=Status.DECLINED, payload=None, failure="It was retracted before it was written.")
+    unsent = assessment.write_backs.filter(idle, status__in=[Status.QUEUED, Status.WAITING])
+    for aim, done in {Aim.WRITE: "written", Aim.CONFIRM: "confirmed"}.items():
+        failure = f"It was retracted before it was {done}."
+        unsent.filter(aim=aim).update(status=Status.DECLINED, payload=None, failure=failure)

@@ -41,9 +41,12 @@ def may_stand(assessment: Assessment) -> bool:
 
 
 def being_written(assessment: Assessment) -> bool:
-    """Somebody works on it at this moment."""
+    """Somebody works on it at this moment, or confirms it."""
     return WriteBack.objects.filter(
-        assessment=assessment, target=Target.CHART, aim=Aim.WRITE, held_until__gt=timezone.now()
+        assessment=assessment,
+        target=Target.CHART,
+        aim__in=[Aim.WRITE, Aim.CONFIRM],
+        held_until__gt=timezone.now(),
     ).exists()
 
 

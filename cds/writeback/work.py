@@ -65,6 +65,8 @@ _WAYS: dict[tuple[str, str], Callable[[WriteBack, Lend], None]] = {
     (Aim.WRITE, Target.ARCHIVE): into_archive,
     (Aim.SUPERSEDE, Target.CHART): mark_in_chart,
     (Aim.RETRACT, Target.CHART): mark_in_chart,
+    (Aim.CONFIRM, Target.CHART): mark_in_chart,
+    (Aim.CONFIRM, Target.ARCHIVE): into_archive,
 }
 
 

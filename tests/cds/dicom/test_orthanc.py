@@ -16,8 +16,10 @@ from cds.dicom.archive import DicomWeb
 from cds.dicom.deliver import deliver
 from cds.dicom.report import structured_report
 from cds.errors import ArchiveRefused, ArchiveUnreachable
+from cds.filing import instances
 from cds.identity import PatientIdentity
 from cds.models import Ehr, Pacs
+from cds.records import Verification
 from tests.cds.dicom.test_report import NAMES, named
 from tests.cds.saved import ADA, OBSERVATION, REPORT
 from tests.certificates import Authority
@@ -131,3 +133,22 @@ def test_orthanc_refuses_what_it_cannot_file(ehr: Ehr, orthanc: Orthanc) -> None
     with pytest.raises(ArchiveRefused, match="1 of 2") as caught:
         deliver([report(assessment="filed"), unfiled], to=archive_of(ehr))
     assert len(caught.value.stored) == 1
+
+
+def test_a_verified_report_comes_back_and_leads_to_the_one_before_it(ehr: Ehr, orthanc: Orthanc) -> None:
+    web(ehr, orthanc)
+    record = msgspec.structs.replace(REPORT, assessment_id="vouched for")
+    by = Verification(name="Dr. Chika Okafor", organization="Demo hospital", at=record.at)
+    first, twin = instances(record, measured=OBSERVATION, patient=ADA, ehr=ehr)
+    second, signed = instances(record, measured=OBSERVATION, patient=ADA, ehr=ehr, verified=by)
+    deliver([first, twin], to=archive_of(ehr))
+    assert deliver([second, signed], to=archive_of(ehr)).remarks == ()
+    back = fetched(orthanc, second)
+    assert back == second
+    study = back.PredecessorDocumentsSequence[0]
+    series = study.ReferencedSeriesSequence[0]
+    named_there = (study.StudyInstanceUID, series.SeriesInstanceUID, series.ReferencedSOPSequence[0])
+    to = archive_of(ehr)
+    assert isinstance(to, DicomWeb)
+    before = stow.client(to).retrieve_instance(*named_there[:2], named_there[2].ReferencedSOPInstanceUID)
+    assert (before, before.SOPClassUID) == (first, named_there[2].ReferencedSOPClassUID)
