@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cds', '0271_population_engine'),
+        ("cds", "0290_merge_by_survivor"),
     ]
 
     operations = [
