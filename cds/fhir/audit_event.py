@@ -55,15 +55,29 @@ _OPERATION = _Pattern("E", (_REST, "rest"), (_INTERACTION, "operation"))
 _SETTINGS = _Pattern("U", (_DCM, "110113"), (_DCM, "110129"))  # Security Alert: Security Configuration
 _TRAIL = _Pattern("E", (_DCM, "110101"))  # Audit Log Used
 _OTHER = _Pattern("E", (_DCM, "110100"))  # Application Activity
+_STOPPED = _Pattern("E", (_DCM, "110113"), (_DCM, "110132"))  # Security Alert: Use of Restricted Function
+_LOGIN = _Pattern("E", (_DCM, "110114"), (_DCM, "110122"))  # User Authentication: Login
+_EMERGENCY = (_DCM, "110113"), (_DCM, "110127")  # Security Alert: Emergency Override Started
+_EXPORT = _Pattern("R", (_DCM, "110106"))  # Export
 _PATTERNS = {
     "hook": _OPERATION,
     "feedback": _OPERATION,
     "view": _Pattern("R", (_REST, "rest"), (_INTERACTION, "read"), profile="Read"),
     "write-back": _Pattern("C", (_REST, "rest"), (_INTERACTION, "create"), profile="Create", we_ask=True),
-    "launch": _Pattern("E", (_DCM, "110114"), (_DCM, "110122")),  # User Authentication: Login
+    "predict-call": _OPERATION,
+    "launch": _LOGIN,
+    "sign-in": _LOGIN,
+    "sign-in-refused": _LOGIN,
+    "emergency-sign-in": _Pattern("E", *_EMERGENCY),
     "logout": _Pattern("E", (_DCM, "110114"), (_DCM, "110123")),
-    "refusal": _Pattern("E", (_DCM, "110113"), (_DCM, "110132")),  # Security Alert: Use of Restricted Function
-    "break-glass": _Pattern("R", (_DCM, "110113"), (_DCM, "110127")),  # Security Alert: Emergency Override Started
+    "refusal": _STOPPED,
+    "restricted": _STOPPED,
+    "opted-out": _STOPPED,
+    "break-glass": _Pattern("R", *_EMERGENCY),
+    "batch-read": _EXPORT,
+    "take-worklist-csv": _EXPORT,
+    "take-worklist-group": _EXPORT,
+    "take-worklist-list": _EXPORT,
     "configure": _SETTINGS,
     "switch-off": _SETTINGS,
     "raise-stage": _SETTINGS,
@@ -77,10 +91,14 @@ _PATTERNS = {
     "export-audit": _TRAIL,
     "verify-audit": _TRAIL,
 }
+_FILED = _Pattern("C", (_DCM, "110104"))  # DICOM Instances Transferred: no REST of FHIR
+_MARKED = _Pattern("U", (_REST, "rest"), (_INTERACTION, "update"), profile="Update", we_ask=True)
+_REFUSALS = {"refusal", "sign-in-refused", "restricted", "opted-out"}
+_WRONG = {400, 413, 415, 429}  # of what was sent, not of who sent it
 
 
 def audit_event(noted: Noted) -> Resource:
-    pattern = _PATTERNS.get(noted.action, _OTHER)
+    pattern = _pattern(noted)
     event: Resource = {
         "resourceType": "AuditEvent",
         "id": f"bedside-{noted.number}",
@@ -94,16 +112,34 @@ def audit_event(noted: Noted) -> Resource:
         "source": {"observer": _identified(noted.observer)},
         "entity": _entities(noted),
     }
-    if pattern.profile and event["outcome"] == "0":  # BALP's profiles are for what succeeded
+    if pattern.profile and _fits_balp(noted, event):
         whose = "Patient" if noted.patient_key else ""
         event["meta"] = {"profile": [f"{_BALP}.{whose}{pattern.profile}"]}
     return {name: value for name, value in event.items() if value}
 
 
+def _pattern(noted: Noted) -> _Pattern:
+    """A result is created in the chart, marked there later, or filed in the archive."""
+    if noted.action == "write-back" and noted.detail.get("target") == "archive":
+        return _FILED
+    if noted.action == "write-back" and noted.detail.get("aim", "write") != "write":
+        return _MARKED
+    return _PATTERNS.get(noted.action, _OTHER)
+
+
+def _fits_balp(noted: Noted, event: Resource) -> bool:
+    """BALP's profiles are for what succeeded, not what begins or waits, and name the network of client and server."""
+    done = event["outcome"] == "0" and noted.detail.get("step", "sent") == "sent"
+    return done and all("network" in agent for agent in event["agent"][:2])
+
+
 def _outcome(noted: Noted) -> str:
-    """0 success, 4 minor failure (what was sent was wrong), 8 serious failure (somebody may not, something broke)."""
-    if noted.action == "refusal":
-        return "4" if noted.detail.get("status") in {400, 413, 415, 429} else "8"
+    """0 success, 4 minor failure (what was sent was wrong, or not taken), 8 serious failure (somebody may not, something
+    broke)."""
+    if noted.action in _REFUSALS:
+        return "4" if noted.detail.get("status") in _WRONG else "8"
+    if noted.detail.get("step") == "declined":
+        return "4"
     failed = "failed" in {noted.detail.get("step"), noted.detail.get("status")} or noted.detail.get("broken_at")
     return "8" if failed else "0"
 

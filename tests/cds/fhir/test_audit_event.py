@@ -34,7 +34,8 @@ def agent_types(found: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize(
     "action",
-    "hook feedback view write-back launch refusal configure switch-off break-glass purge predict snooze verify-audit".split(),
+    "hook feedback view write-back launch refusal configure switch-off break-glass purge predict snooze verify-audit "
+    "sign-in sign-in-refused emergency-sign-in restricted batch-read".split(),
 )
 @pytest.mark.parametrize("missing", [{}, {"patient_key": ""}, {"fhir_base": "", "address": ""}, {"subject": ""}])
 def test_every_action_is_a_valid_event(action: str, missing: dict[str, str]) -> None:
@@ -86,7 +87,33 @@ def test_a_refusal_is_a_failure_with_its_reason(status: int, outcome: str) -> No
     assert (found["outcome"], found["outcomeDesc"]) == (outcome, "another audience")
 
 
-def test_a_write_back_that_failed_claims_no_profile_of_success() -> None:
-    found = event("write-back", detail={"step": "failed"})
-    assert found["outcome"] == "8"
+@pytest.mark.parametrize(
+    ("step", "outcome"), [("begun", "0"), ("queued", "0"), ("waiting", "0"), ("declined", "4"), ("failed", "8")]
+)
+def test_what_has_written_nothing_claims_no_profile_of_a_create(step: str, outcome: str) -> None:
+    found = event("write-back", detail={"aim": "write", "target": "chart", "step": step})
+    assert found["outcome"] == outcome
     assert "meta" not in found
+
+
+@pytest.mark.parametrize("aim", ["supersede", "retract"])
+def test_what_is_marked_in_the_chart_is_balps_update(aim: str) -> None:
+    found = event("write-back", detail={"aim": aim, "target": "chart", "step": "sent"})
+    assert (found["action"], found["subtype"][0]["code"]) == ("U", "update")
+    assert found["meta"]["profile"][0].endswith("IHE.BasicAudit.PatientUpdate")
+
+
+def test_what_goes_to_the_archive_is_no_create_at_the_fhir_server() -> None:
+    found = event("write-back", detail={"aim": "write", "target": "archive", "step": "sent"})
+    assert found["type"]["code"] == "110104"
+    assert "meta" not in found
+    assert "ehr.example" not in str(found["agent"])
+
+
+@pytest.mark.parametrize("action", ["sign-in-refused", "restricted", "opted-out"])
+def test_who_was_stopped_did_not_succeed(action: str) -> None:
+    assert event(action)["outcome"] == "8"
+
+
+def test_without_the_callers_network_no_profile_is_claimed() -> None:
+    assert "meta" not in event("view", address="", fhir_base="")
