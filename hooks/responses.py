@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from cds.cards import Card, OverrideReason, Suggestion
 from cds.codes import OURS
 from cds.errors import CdsError
+from cds.fhir.elements import Resource
 from cds.fhir.versions import R4, Version
 from cds.fhir.write import order_as_fhir
 from cds.finding import Estimate
@@ -64,6 +65,15 @@ def cards_as_json(
     cards: list[Card], *, service: DecisionService, ehr: Ehr, assessment: Assessment | None
 ) -> dict[str, Any]:
     return {"cards": [card_as_json(card, service=service, ehr=ehr, assessment=assessment) for card in cards]}
+
+
+def system_actions_as_json(resources: list[Resource]) -> dict[str, Any]:
+    """CDS Hooks 2.0.1, "System Action": for the EHR to carry out by itself; no member at all where there is none."""
+    actions = [
+        {"type": "create", "description": "Keep the estimate in the chart, as preliminary", "resource": resource}
+        for resource in resources
+    ]
+    return {"systemActions": actions} if actions else {}
 
 
 def card_as_json(card: Card, *, service: DecisionService, ehr: Ehr, assessment: Assessment | None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from cds.experiments import in_arm
 from cds.facilities import places, refined, wanted
 from cds.feedback import hear
 from cds.fhir.client import FhirServer
+from cds.fhir.elements import Resource
 from cds.fhir.versions import Version
 from cds.flow import decide, enabled
 from cds.gather import gather
@@ -36,10 +37,11 @@ from cds.prepared import insert
 from cds.present import issued, present, restricted
 from cds.service import DecisionService
 from cds.suppress import Viewer, spare
+from cds.writeback import handed_over, to_hand_over
 from hooks.formats import body
 from hooks.models import HookCall
 from hooks.requests import HookRequest, encounter_id, orders, parse, patient_id, selections, user
-from hooks.responses import cards_as_json, services_as_json
+from hooks.responses import cards_as_json, services_as_json, system_actions_as_json
 from hooks.trust import Caller, caller
 
 logger = logging.getLogger(__name__)
@@ -118,8 +120,10 @@ class Call(APIView):
         assessment = decide(
             service=service, here=here, context=context, wait=wait, asker=hook.hook_instance or str(uuid.uuid4())
         )
-        cards = self._keep(hook, assessment, present(assessment, context) if shown else [], here=here)
-        return Response(cards_as_json(cards, service=service, ehr=self.log.ehr, assessment=assessment))
+        filed = to_hand_over(assessment, here) if shown else []
+        cards = self._keep(hook, assessment, present(assessment, context) if shown else [], here=here, filed=filed)
+        answer = cards_as_json(cards, service=service, ehr=self.log.ehr, assessment=assessment)
+        return Response(answer | system_actions_as_json(filed))
 
     def _left(self) -> float:
         """Seconds to wait for the answer: what fetching has left of HOOK_WAIT, but enough for a worker at leisure."""
@@ -156,16 +160,23 @@ class Call(APIView):
         )
 
     def _keep(
-        self, hook: HookRequest, assessment: Assessment, cards: list[Card], *, here: EnabledService
+        self,
+        hook: HookRequest,
+        assessment: Assessment,
+        cards: list[Card],
+        *,
+        here: EnabledService,
+        filed: list[Resource],
     ) -> list[Card]:
-        """Which cards leave and which the user is spared, and that somebody asked about this patient: all or none."""
+        """Which cards leave and which the user is spared, what the EHR is to file, and that somebody asked about this
+        patient: all or none."""
         ehr = self.log.ehr
         viewer = _viewer(ehr, hook)
-        actor = ehr.pseudonym(user(hook)) if user(hook) else ""  # order-dispatch has no user
+        actor = viewer.user_key or ehr.name[:64]  # order-dispatch has no user
         shown, held = spare(cards, assessment=assessment, enabled=here, viewer=viewer)
         entry = audit.entry(
             "hook",
-            actor=actor or ehr.name[:64],
+            actor=actor,
             ehr=ehr,
             patient_key=assessment.patient_key,
             subject=str(assessment.id),
@@ -174,7 +185,8 @@ class Call(APIView):
             cards=len(shown),
         )
         self.log.answer, self.log.cards, self.log.suppressed = assessment.status, len(shown), len(held)
-        insert(*held, *issued(assessment, shown, viewer=viewer), *here.enrolled(assessment), entry, self._counted(200))
+        told = (*issued(assessment, shown, viewer=viewer), *handed_over(assessment, filed, actor=actor))
+        insert(*held, *told, *here.enrolled(assessment), entry, self._counted(200))
         return shown
 
     def _leave_alone(self, hook: HookRequest, service: DecisionService, *, answer: str, cards: list[Card]) -> Response:

@@ -70,6 +70,14 @@ def transaction(
     return require_valid(bundle, version)
 
 
+def by_itself(record: Charted, version: Version = Version.R4) -> Resource:
+    """One record with its author inside, preliminary: for an EHR that files it on its own. On the hook's path, so its shape
+    is validated in the tests and not here (as `write.order_as_fhir`).
+    """
+    author = _author(record.algorithm, beside=frozenset(), at=record.at)
+    return version.writes(_result(record, [record], author=author, status=status_of("")))
+
+
 class _Author(NamedTuple):
     """Who computed it, as others refer to it: a resource of its own, or one inside each of those that name it."""
 

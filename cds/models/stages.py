@@ -33,6 +33,10 @@ class EnabledService(models.Model):
     class WriteBackPolicy(models.TextChoices):
         OFF = "off", "Off: nothing is written"
         SUGGEST = "suggest", "Suggest: a clinician confirms each write"
+        HOOK = (
+            "hook",
+            "Hook: the EHR files it from the hook's answer (system action), as preliminary; only where agreed",
+        )
         AUTO = "auto", "Auto: written when assessed, as preliminary; live services only, never restricted charts"
 
     ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="services")

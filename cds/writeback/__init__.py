@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from cds.writeback.allowed import WriteBackOff
 from cds.writeback.confirm import NotNow, confirm
+from cds.writeback.handed import handed_over, to_hand_over
 from cds.writeback.kept import Kept, records
 from cds.writeback.outbox import due
 from cds.writeback.retract import NotYours, retract
@@ -21,8 +22,10 @@ __all__ = [
     "automatic",
     "confirm",
     "due",
+    "handed_over",
     "records",
     "resume",
     "retract",
+    "to_hand_over",
     "write_back",
 ]

@@ -47,7 +47,9 @@ def ask_one(service: hooks.Service, patient_id: str, asked: Asked, orders: Seque
         if answer.status_code != 200:
             asked.problems.append(f"{name} answered {answer.status_code}: {answer.text[:TEXT_SHOWN]}")
             return
-        shown = [deck.show(card, service_id=service["id"], patient_id=patient_id) for card in answer.json()["cards"]]
+        said = answer.json()
+        carry_out(said.get("systemActions", []), patient_id=patient_id)  # agreed with these services
+        shown = [deck.show(card, service_id=service["id"], patient_id=patient_id) for card in said["cards"]]
         asked.cards.extend(shown)
     except (requests.RequestException, ValueError, KeyError) as error:
         asked.problems.append(f"{name}: {why(error)}")
