@@ -8,6 +8,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from cds import keys
 from cds.models import AuditEntry, SigningKey
@@ -82,3 +84,12 @@ def test_the_command_replaces_compromised_keys(capsys: pytest.CaptureFixture[str
     call_command("rotate_keys", "--compromised")
     assert not before & set(published("ES384"))
     assert capsys.readouterr().out.count("in use from") == 2
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_who_reads_the_list_can_check_what_the_key_signs(algorithm: str) -> None:
+    key = keys.signing_key(algorithm)
+    signed = jwt.encode({"alg": algorithm, "kid": key.kid}, {"sub": "bedside"}, key, algorithms=[algorithm])
+    published_keys = KeySet.import_key_set(keys.public_keys())
+    assert jwt.decode(signed, published_keys, algorithms=[algorithm]).claims["sub"] == "bedside"
+    assert not any(one.is_private for one in published_keys)
