@@ -23,11 +23,14 @@ from cds.models import Assessment, Ehr
 from cds.tasks import warm_up
 from config.celery import start_embedded_worker, worker_answers
 from config.demo import connect_demo_ehr
+from scoring import shelf
+from scoring.models import ModelVersion
 from smartapp.demo_ehr.store import chart_store
 from tests import orthanc as real
 from tests.certificates import Authority
 
 WORKER_SECONDS = 60  # to start and answer
+SHIPPED: set[tuple[str, str]] = set()  # name and version of each model that comes with us
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +38,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     """Tests empty the tables between them, which the audit trail's guard forbids; tests/cds/test_append_only.py has it."""
     with django_db_blocker.unblock():
         unguard(connection)
+        SHIPPED.update(ModelVersion.objects.values_list("name", "version"))
+
+
+@pytest.fixture(autouse=True)
+def shelf_as_shipped() -> Iterator[None]:
+    """A version that a test made is gone from the tables with the test; so it must be from the memory."""
+    yield
+    known = {(name, approved.version) for name, approved in shelf._approved.items()} | set(shelf._loaded)
+    if known - SHIPPED:
+        shelf.forget()
 
 
 @pytest.fixture(scope="session")

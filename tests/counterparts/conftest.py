@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -11,7 +12,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
 from joserfc.jwk import ECKey, RSAKey
 from pytest_django.live_server_helper import LiveServer
 
@@ -20,6 +20,7 @@ from cds.registry import all_services
 from smartapp.demo_ehr.cast import read_cast
 from tests.conftest import forget
 from tests.counterparts.hospital import PICKED, SCOPES, Hospital
+from tests.settings import SHARED_HOME
 
 HERE = Path(__file__).parent
 NODE = (20, 19)
@@ -31,8 +32,15 @@ def parts() -> Path:
     """The folder with our three programs and what npm installs for them: fetched once for each lock file."""
     _require_node()
     locked = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()[:16]
-    folder = Path(settings.HOME) / "counterparts" / locked
+    folder = SHARED_HOME / "counterparts" / locked
     folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes that run the tests one installs
+        _install(folder)
+    return folder
+
+
+def _install(folder: Path) -> None:
     for file in (*HERE.glob("*.mjs"), *HERE.glob("package*.json")):
         shutil.copy(file, folder)
     if not (folder / "installed").exists():
@@ -40,7 +48,6 @@ def parts() -> Path:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS)
         assert done.returncode == 0, f"npm could not install the counterparts: {done.stderr[-1000:]}"
         (folder / "installed").touch()
-    return folder
 
 
 def _require_node() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.settings import SHARED_HOME
 
 CHROMIUM = shutil.which("chromium")
 PASSWORD = "open sesame"
@@ -46,7 +47,7 @@ def signed_in(browser: Browser, username: str, *, width: int, refused: list[str]
 
 def looked_at(page: Page, name: str, *, context: str = "#content") -> None:
     """Kept for whoever wants to look; accessible, and no wider than the window."""
-    folder = Path(settings.HOME) / "screenshots"
+    folder = SHARED_HOME / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     width = page.viewport_size["width"] if page.viewport_size else 0
     page.screenshot(path=folder / f"admin-{name}-{width}.png", full_page=True)

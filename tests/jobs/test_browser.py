@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,6 +12,7 @@ from django.conf import settings
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 
 from cds.models import Ehr
+from tests.settings import SHARED_HOME
 
 CHROMIUM = shutil.which("chromium")
 expect.set_options(timeout=30_000)  # ms; how fast this machine is today is no part of the test
@@ -54,7 +54,7 @@ def open_app(page: Page) -> FrameLocator:
 
 def keep(page: Page, name: str) -> None:
     """For the README and for whoever wants to look."""
-    folder = Path(settings.HOME) / "screenshots"
+    folder = SHARED_HOME / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=folder / f"{name}.png", full_page=True)
 
