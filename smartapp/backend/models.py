@@ -43,9 +43,7 @@ class BackendClient(models.Model):
     scopes = models.CharField(max_length=500, default=PREDICT, help_text="At most this is granted.")
     calls_per_minute = models.PositiveIntegerField(default=120, help_text="More are answered 429.")
     batches_per_day = models.PositiveIntegerField(default=12, help_text="Begun within 24 hours; more are answered 429.")
-    patients_per_batch = models.PositiveIntegerField(
-        default=1_000_000, help_text="A larger batch is refused."
-    )
+    patients_per_batch = models.PositiveIntegerField(default=1_000_000, help_text="A larger batch is refused.")
 
     class Meta:
         verbose_name = "caller"
