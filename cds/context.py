@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import date, datetime
+from itertools import chain
 
 import msgspec
 from msgspec import Struct
 
-from cds.facts import Diagnosis, Drug, Imaging, Issue, Observed, Order, Person, Stay, Treatment
+from cds.facts import Coded, Diagnosis, Drug, Imaging, Issue, Observed, Order, Person, Stay, Treatment
 
 
 class Ordering(Struct, frozen=True, kw_only=True):
@@ -78,6 +79,14 @@ class PatientContext(Struct, frozen=True, kw_only=True):
     def all(self, analyte: str) -> tuple[Observed, ...]:
         """Every usable measurement, newest first."""
         return self.observations.get(analyte, ())
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """What it was read from, Type/id."""
+        coded: list[Coded] = [*self.diagnoses, *self.drugs, *self.treatments, *self.stays, *self.orders, *self.imaging]
+        measured = chain.from_iterable(self.observations.values())
+        said = (one.source for one in chain[Coded | Observed | Issue](coded, measured, self.issues))
+        return frozenset(said) - {""}
 
     def as_json(self) -> bytes:
         """The snapshot; the same facts give the same bytes."""

@@ -23,7 +23,7 @@ from cds.admin.acting import Acts, why_field
 from cds.admin.happened import ReadOnly
 from cds.approval import Person
 from cds.errors import BadInput
-from cds.models import Ehr, PopulationResult, PopulationRun
+from cds.models import Ehr, Export, PopulationResult, PopulationRun
 from cds.population.worklist import in_words
 
 State = PopulationRun.State
@@ -177,7 +177,8 @@ def of_whom(run: PopulationRun) -> str:
     """In words: the EHR, and which of its people."""
     where = str(run.ehr) if run.ehr else "No EHR"
     detail = Path(run.detail).name if run.source == PopulationRun.Source.FOLDER else run.detail
-    return f"{where}, {detail}" if detail else f"{where}, everybody"
+    whom = f"{where}, {detail or 'everybody'}"
+    return f"{whom}, if changed after {run.since:%Y-%m-%d %H:%M} UTC" if run.since else whom
 
 
 def _title(run: PopulationRun) -> str:
@@ -208,8 +209,10 @@ def _shown(run: PopulationRun) -> dict[str, Any]:
 
 def _unused(run: PopulationRun) -> list[tuple[str, int, int, list[tuple[str, int]]]]:
     """By file: its lines, those that were used, and why others were not."""
+    export = Export.objects.filter(run=run).first()
+    accounts = {**(export.heard if export else {}), **run.files}
     return [
         (file, account.get("lines", 0), account.get("used", 0), sorted(account["flaws"].items()))
-        for file, account in sorted(run.files.items())
+        for file, account in sorted(accounts.items())
         if account.get("flaws")
     ]

@@ -2,7 +2,7 @@
 
 Read `fetch.py` first. `kickoff.py` asks for the export, `polling.py` waits for it, `manifest.py` reads what there is,
 `download.py` brings one file, `accounts.py` reads what the EHR says of what it left out; `crawl.py` searches where there is
-no export.
+no export. With `_since` an export only names who changed (`changed.py`, `deleted.py`), and `crawl.py` reads their records.
 """
 
 from __future__ import annotations

@@ -1,19 +1,53 @@
-"""What the EHR says of what it left out: OperationOutcomes, line by line, into the run's accounts; and who was deleted."""
+"""Every line of a file: of use, wrong, or wanted by nobody; and what the EHR says of what it left out, line by line."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import msgspec
 from django.db import transaction
 from msgspec import Struct
 
-from cds.models import Export, ExportFile, PopulationFlaw
+from cds.models import Export, ExportFile, PopulationFlaw, PopulationRun
 
 LISTED = 100  # lines of one reason in one file; all are counted
 
 Part = ExportFile.Part
+
+
+class Account(Struct):
+    """Of one file: `used` of its `lines` were of use, those of `flaws` cannot be; nobody asked for the others."""
+
+    lines: int = 0
+    used: int = 0
+    flaws: dict[str, int] = {}
+
+
+class Ledger:
+    """The accounts of some files, and of each reason the first lines."""
+
+    def __init__(self, run: PopulationRun) -> None:
+        self.run = run
+        self.accounts = defaultdict[str, Account](Account)
+        self.flaws: list[PopulationFlaw] = []
+
+    def line(self, name: str, *, used: bool = False, flaw: str = "") -> None:
+        """The next one of that file. `flaw`: why it cannot be used; neither, where nobody asks for it."""
+        account = self.accounts[name]
+        account.lines += 1
+        account.used += used
+        if not flaw:
+            return
+        account.flaws[flaw] = account.flaws.get(flaw, 0) + 1
+        if account.flaws[flaw] <= LISTED:
+            self.flaws.append(PopulationFlaw(run=self.run, file=name, line=account.lines, reason=flaw))
+
+    @property
+    def said(self) -> dict[str, dict[str, Any]]:
+        return {name: msgspec.to_builtins(account) for name, account in self.accounts.items()}
 
 
 class _Issue(Struct):
@@ -27,26 +61,28 @@ class _Outcome(Struct):
 
 def settle(export: Export) -> None:
     """Count every line of the error files by severity and code, never by its text, which may speak of a patient."""
-    flaws, said = list[PopulationFlaw](), dict[str, dict[str, int]]()
+    ledger, said = Ledger(export.run), dict[str, dict[str, int]]()
     for file in export.files.filter(part=Part.ERROR):
         file.export = export
-        counted = Counter[str]()
-        for number, reason in enumerate(_reasons(file), start=1):
-            counted[reason] += 1
-            if counted[reason] <= LISTED:
-                flaws.append(PopulationFlaw(run=export.run, file=f"error/{file.name}", line=number, reason=reason))
-        said[file.name] = dict(counted)
-    with transaction.atomic():
-        PopulationFlaw.objects.bulk_create(flaws, batch_size=1000, ignore_conflicts=True)
-        export.said = said
-        export.save(update_fields=["said"])
+        for line in lines_of(file.path):
+            ledger.line(f"error/{file.name}", flaw=_reason(line))
+        said[file.name] = ledger.accounts[f"error/{file.name}"].flaws
+    keep(export, ledger, said=said)
 
 
-def _reasons(file: ExportFile) -> Iterator[str]:
-    with file.path.open("rb") as stream:
-        for line in stream:
-            if line.strip():
-                yield _reason(line)
+@transaction.atomic
+def keep(export: Export, ledger: Ledger, **more: object) -> None:
+    """The flaws, and what else the export's row has to say; again is once."""
+    PopulationFlaw.objects.bulk_create(ledger.flaws, batch_size=1000, ignore_conflicts=True)
+    for name, value in more.items():
+        setattr(export, name, value)
+    export.save(update_fields=list(more))
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """Without those that are empty."""
+    with path.open("rb") as stream:
+        yield from (line for line in stream if line.strip())
 
 
 def _reason(line: bytes) -> str:

@@ -47,24 +47,39 @@ class Paced(AuthBase):
 
 def crawl(export: Export, access: Access, needs: Iterable[Need]) -> Iterator[Fetching]:
     """Everybody's record into the run's folder. Who is closed to us is listed beside it, and counted by the run."""
+    client, needs, listed = _paced(access), list(needs), listing(export)
+    if not listed.exists():
+        yield Fetching(words="who belongs to it")
+        about(export, access, everybody(access, export.run.detail))
+    people = listed.read_text().splitlines()
+    for number, patient_id in enumerate(people, start=1):
+        yield from _one(export, client, needs, patient_id, number=number)
+        yield Fetching(words=f"patient {number} of {len(people)}")
+
+
+def about(export: Export, access: Access, people: Iterable[str]) -> None:
+    """Of whom the records are to be read, once and for all. Raises TooLarge where they are too many for who asked."""
+    found = sorted(set(people))
+    export.run.require_few_enough(len(found))
+    _write(listing(export), found)
+    audit.record("bulk-crawl", actor=audit.US, ehr=access.ehr, subject=str(export.run_id), types=export.kinds)
+
+
+def listing(export: Export) -> Path:
+    """Where that is written; it is not there before it is known."""
+    return export.run.spool / "patients"
+
+
+def everybody(access: Access, group: str) -> Iterator[str]:
+    """Of the Group; without one, of all whom the token opens."""
+    client = _paced(access)
+    return _members(client, group) if group else ids(client)
+
+
+def _paced(access: Access) -> FhirServer:
     client = access.client()
     client.session.auth = Paced(access, access.ehr.crawl_pace)
-    needs = list(needs)
-    people = export.run.spool / "patients"
-    if not people.exists():
-        yield Fetching(words="who belongs to it")
-        found = _people(client, export.run.detail)
-        export.run.require_few_enough(len(found))
-        _write(people, found)
-        audit.record("bulk-crawl", actor=audit.US, ehr=access.ehr, subject=str(export.run_id), types=export.kinds)
-    everybody = people.read_text().splitlines()
-    for number, patient_id in enumerate(everybody, start=1):
-        yield from _one(export, client, needs, patient_id, number=number)
-        yield Fetching(words=f"patient {number} of {len(everybody)}")
-
-
-def _people(client: FhirServer, group: str) -> list[str]:
-    return sorted(set(_members(client, group) if group else ids(client)))
+    return client
 
 
 class _Reference(Struct, frozen=True):

@@ -13,7 +13,8 @@ from django.utils import timezone
 from cds import audit, registry
 from cds.bulk import download, manifest
 from cds.bulk.accounts import settle
-from cds.bulk.crawl import crawl
+from cds.bulk.changed import newcomers, take_note
+from cds.bulk.crawl import about, crawl, everybody, listing
 from cds.bulk.kickoff import NoExport, kick_off
 from cds.bulk.pace import Fetching, due, put_off
 from cds.bulk.polling import await_manifest
@@ -42,7 +43,9 @@ def fetch(run: PopulationRun) -> Iterator[Fetching]:
     run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     run.spool.chmod(0o700)
     access = _access(run.ehr, export)
-    if run.source == PopulationRun.Source.EXPORT:
+    if run.since is not None:
+        yield from _changed(export, access)
+    elif run.source == PopulationRun.Source.EXPORT:
         try:
             yield from _once_more(export, access)
         except NoExport:
@@ -61,6 +64,21 @@ def _once_more(export: Export, access: Access) -> Iterator[Fetching]:
     except Gone:
         _forget(export)
         yield from _exported(export, access)
+
+
+def _changed(export: Export, access: Access) -> Iterator[Fetching]:
+    """The export says who changed; their records are read whole, by ordinary search."""
+    if not listing(export).exists():
+        try:
+            yield from _once_more(export, access)
+        except NoExport as error:
+            raise BadInput("The EHR has no export, and so does not say who changed: ask about everybody.") from error
+        yield Fetching(words="who changed")
+        people = take_note(export)
+        if export.run.detail:
+            people |= newcomers(export.run, everybody(access, export.run.detail))
+        about(export, access, people)
+    yield from _crawled(export, access)
 
 
 def _crawled(export: Export, access: Access) -> Iterator[Fetching]:
@@ -87,7 +105,9 @@ def _exported(export: Export, access: Access) -> Iterator[Fetching]:
         for file in export.files.order_by("part", "position"):
             yield from _insist_on(file, export, access, session)
         settle(export)
-        _require_a_file(export)
+        if export.run.since is None:
+            take_note(export)
+            _require_a_file(export)
         _delete(export, session)
 
 
@@ -100,10 +120,14 @@ def _require_a_file(export: Export) -> None:
 def _begin(export: Export, access: Access, session: requests.Session) -> Iterator[Fetching]:
     """The address is kept before anybody looks there: whoever is killed from now on goes on there."""
     export.kinds = sorted({need.resource for need in _asked(export, access)})
-    url = yield from kick_off(export, session, [("_type", kind) for kind in export.kinds])
+    parameters = [("_type", kind) for kind in export.kinds]
+    if since := export.run.since:
+        parameters.append(("_since", since.isoformat()))
+    url = yield from kick_off(export, session, parameters)
     export.status_url, export.tries, export.next_at = url.encode(), 0, None
     export.save()
-    audit.record("bulk-export", actor=audit.US, ehr=access.ehr, subject=str(export.run_id), types=export.kinds)
+    asked = {"types": export.kinds, "since": since.isoformat() if since else ""}
+    audit.record("bulk-export", actor=audit.US, ehr=access.ehr, subject=str(export.run_id), **asked)
 
 
 def _asked(export: Export, access: Access) -> list[Need]:
@@ -173,10 +197,7 @@ def _forget(export: Export) -> None:
         export.files.all().delete()
         export.status_url = export.listed_at = export.next_at = None
         export.save()
-    for folder in (
-        export.run.folder,
-        *(export.run.spool / part for part in (ExportFile.Part.DELETED, ExportFile.Part.ERROR)),
-    ):
+    for folder in (export.run.folder, *(export.run.spool / part for part in ExportFile.Part)):
         shutil.rmtree(folder, ignore_errors=True)
     export.run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -97,6 +98,19 @@ def _charts(read: Iterable[tuple[bytes, str | None]]) -> Iterator[Chart]:
 def head_of(raw: bytes) -> Owned:
     """Raises one of UNREADABLE."""
     return _owned.decode(raw)
+
+
+def owner_of(head: Owned) -> str:
+    """The patient's id; "" where it cannot be told."""
+    if head.resource_type == "Patient":
+        return head.id if head.id and head.id.isprintable() else ""
+    return _referred(head.reference)
+
+
+@lru_cache(maxsize=1024)  # one patient's lines often stand together
+def _referred(reference: str) -> str:
+    *kind, owner = relative(reference).split("/")
+    return owner if owner.isprintable() and (not kind or kind[-1] == "Patient") else ""
 
 
 def _head(raw: bytes) -> Owned:

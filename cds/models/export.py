@@ -27,6 +27,11 @@ class Export(models.Model):
     said = models.JSONField(
         default=dict, help_text="By file of what the EHR left out: its reasons, and how often each."
     )
+    heard = models.JSONField(
+        default=dict,
+        help_text="By file of what only names who changed, or what was deleted: its lines, how many were of use, "
+        "and why others were not.",
+    )
     needs_token = models.BooleanField(default=True, help_text="Are its files opened by our token, or by their address?")
 
     def __str__(self) -> str:
@@ -63,9 +68,10 @@ class ExportFile(models.Model):
 
     @property
     def path(self) -> Path:
-        """Records lie where the run reads them; what is said about them lies apart."""
+        """Records lie where the run reads them; what is said about them, or only names who changed, lies apart."""
         run = self.export.run
-        return (run.folder if self.part == self.Part.OUTPUT else run.spool / self.part) / self.name
+        read = self.part == self.Part.OUTPUT and run.since is None
+        return (run.folder if read else run.spool / self.part) / self.name
 
     @property
     def here(self) -> bool:

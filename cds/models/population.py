@@ -66,6 +66,10 @@ class PopulationRun(models.Model):
         help_text="Each knows in its own way who has an answer: a run goes on as it began.",
     )
     detail = models.CharField(max_length=500, blank=True, help_text="The folder, or the group's id; empty: everybody.")
+    since = models.DateTimeField(
+        null=True,
+        help_text="Only of those whose record changed later, by the EHR's clock. Their whole records are read.",
+    )
     writes = models.BooleanField(
         default=True,
         help_text="Results are written back by the service's policy; otherwise the worklist has them only.",

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Container, Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from cds.bulk.accounts import LISTED, Account
+from cds.bulk.deleted import deleted
 from cds.errors import BadInput
-from cds.fhir.files import Owned, head_of
+from cds.fhir.files import head_of, owner_of
 from cds.fhir.read import UNREADABLE
-from cds.fhir.said import relative
 from cds.fhir.versions import names_of
 from cds.models import PopulationFlaw, PopulationRun
 from cds.needs import Need
 from cds.population.lines import ENDINGS, Line, Lines, Wanted
 from cds.population.spool import TOO_LARGE, Contents, Entry, Spool
 
-LISTED = 100  # lines of one file with one reason
 _LOOK_AFTER = 50_000  # lines that matter
 
 CUT_OFF = "cut off"
 NOT_FHIR = "not FHIR JSON"
 NO_ID = "a patient without an id"
+DELETED = "deleted at the EHR"
 NOBODY = "says not whose it is"
 NO_SUCH_PATIENT = "no such patient in these files"
 SAME_PATIENT = "a newer line has the same patient"
-
-
-class Account(msgspec.Struct):
-    """Of one file: `used` of its `lines` are read for somebody, those of `flaws` cannot be; nobody asked for the others."""
-
-    lines: int = 0
-    used: int = 0
-    flaws: dict[str, int] = {}
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +75,7 @@ class Intake:
         needs = tuple(needs)
         self.types = types_of(needs)
         self.wanted = Wanted.of(needs)
+        self.gone = deleted(run)
         self.files = files_in(folder)
         self.spool = Spool.empty(spool, expected=sum(_size(file) for file in self.files))
         self.accounts = Accounts(run, folder, self.files)
@@ -127,7 +120,7 @@ class Intake:
         return newest, sizes
 
     def _take(self, file: int, line: Line) -> None:
-        found = entry_of(line, file, self.types)
+        found = entry_of(line, file, self.types, self.gone)
         if isinstance(found, str):
             self.accounts.flaw(file, line.number, found)
         elif found is not None:
@@ -139,8 +132,8 @@ def types_of(needs: Iterable[Need]) -> frozenset[str]:
     return frozenset(name for need in needs for name in names_of(need.resource))
 
 
-def entry_of(line: Line, file: int, types: Container[str]) -> Entry | str | None:
-    """What is kept of a line; or why it cannot be used; or None, where nobody asks for it."""
+def entry_of(line: Line, file: int, types: Container[str], gone: Set[str]) -> Entry | str | None:
+    """What is kept of a line; or why it cannot be used; or None, where nobody asks for it. `gone`: Type/id."""
     raw = line.raw.strip()
     if line.flaw or not raw:
         return line.flaw or None
@@ -150,9 +143,13 @@ def entry_of(line: Line, file: int, types: Container[str]) -> Entry | str | None
         return CUT_OFF if "truncated" in str(error) else NOT_FHIR
     if head.resource_type not in types:
         return None if head.resource_type else NOT_FHIR
-    owner, reason = _owner(head)
+    owner = owner_of(head)
+    if gone and not gone.isdisjoint({f"{head.resource_type}/{head.id}", f"Patient/{owner}"}):
+        return DELETED
     changed = (head.meta.last_updated if head.meta and head.resource_type == "Patient" else "") or ""
-    return Entry(owner, head.resource_type, file, line.number, changed, raw) if owner else reason
+    if not owner:
+        return NO_ID if head.resource_type == "Patient" else NOBODY
+    return Entry(owner, head.resource_type, file, line.number, changed, raw)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -166,18 +163,3 @@ def files_in(folder: Path) -> list[Path]:
 def _size(file: Path) -> int:
     """In bytes of text, about."""
     return file.stat().st_size * (10 if file.suffix == ".gz" else 1)
-
-
-def _owner(head: Owned) -> tuple[str, str]:
-    """The patient's id, or "" and why there is none."""
-    if head.resource_type == "Patient":
-        return (head.id, "") if head.id and head.id.isprintable() else ("", NO_ID)
-    return _referred(head.reference)
-
-
-@lru_cache(maxsize=1024)  # one patient's lines often stand together
-def _referred(reference: str) -> tuple[str, str]:
-    *kind, owner = relative(reference).split("/")
-    if kind and kind[-1] != "Patient":
-        return "", NOBODY
-    return (owner, "") if owner and owner.isprintable() else ("", NOBODY)

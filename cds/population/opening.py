@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -19,6 +20,7 @@ def open_run(  # noqa: PLR0913 -- the whole question, each part named
     *,
     source: PopulationRun.Source = PopulationRun.Source.FOLDER,
     detail: str = "",
+    since: datetime | None = None,
     ehr: Ehr | None = None,
     as_of: datetime | None = None,
     writes: bool = True,
@@ -29,21 +31,17 @@ def open_run(  # noqa: PLR0913 -- the whole question, each part named
 ) -> PopulationRun:
     """Queued, with today's version of the model and the threshold of this EHR; nothing has been read yet.
 
-    `detail`: the folder, or the group's id. `client`: the outside system that asks, about
-    `most_patients` at most.
+    `detail`: the folder, or the group's id. `since`: of an EHR, only whose record changed later. `client`: the outside
+    system that asks, about `most_patients` at most.
     """
-    here = _here(ehr, service)
-    threshold = here.threshold if here and here.threshold is not None else service.threshold
     run = PopulationRun(
         ehr=ehr,
-        service_id=service.id,
-        service_version=service.version,
         model_name=service.model or "",
-        model_version=shelf.active_version(service.model) if service.model else "",
-        threshold=threshold,
+        **_question(service, ehr),
         as_of=as_of or timezone.now(),
         source=source,
         detail=detail,
+        since=since,
         writes=writes,
         engine=engine,
         client=client,
@@ -54,6 +52,32 @@ def open_run(  # noqa: PLR0913 -- the whole question, each part named
         run.save()
         audit.record("sweep-ask", actor=asked_by, ehr=ehr, subject=str(run.pk), service=service.id, source=source)
     return run
+
+
+def heard_until(service: DecisionService, *, ehr: Ehr, detail: str = "") -> datetime | None:
+    """By the EHR's clock, up to when the last finished run of this question knew the records; None if that is not known.
+
+    Another version or threshold is another question: then everybody is to be asked.
+    """
+    same = PopulationRun.objects.filter(**_question(service, ehr), ehr=ehr, detail=detail, client="")
+    done = same.filter(state=PopulationRun.State.DONE).exclude(export=None).exclude(export__transaction_time="")
+    said = done.order_by("-created_at").values_list("export__transaction_time", flat=True).first()
+    try:
+        moment = datetime.fromisoformat(said or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
+
+
+def _question(service: DecisionService, ehr: Ehr | None) -> dict[str, Any]:
+    """Today's. Raises BadInput where the service is off."""
+    here = _here(ehr, service)
+    return {
+        "service_id": service.id,
+        "service_version": service.version,
+        "model_version": shelf.active_version(service.model) if service.model else "",
+        "threshold": here.threshold if here and here.threshold is not None else service.threshold,
+    }
 
 
 def _here(ehr: Ehr | None, service: DecisionService) -> EnabledService | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from django.conf import settings
 
+from cds.bulk.deleted import deleted
 from cds.context import PatientContext
 from cds.errors import BadInput
 from cds.finding import from_json
@@ -43,7 +44,7 @@ def on_spark(asking: Asking, folder: Path, block: int, *, master: str) -> Iterat
     accounts = Accounts(asking.run, folder, files)
     with _session(master) as spark:
         yield Reading(file=accounts.name(0), line=0)
-        read = partial(executor.owned, wanted=tuple(Wanted.of(needs)), types=types_of(needs))
+        read = partial(executor.owned, wanted=tuple(Wanted.of(needs)), types=types_of(needs), gone=deleted(asking.run))
         lines = _paths(spark, files).mapInArrow(read, executor.OWNED).persist()
         patients = lines.where("kind = 'Patient'").select("owner").distinct().count()
         _count(accounts, lines)

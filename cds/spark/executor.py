@@ -41,7 +41,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def owned(
-    batches: Iterator[pa.RecordBatch], *, wanted: tuple[str, ...], types: frozenset[str]
+    batches: Iterator[pa.RecordBatch], *, wanted: tuple[str, ...], types: frozenset[str], gone: frozenset[str]
 ) -> Iterator[pa.RecordBatch]:
     """For `mapInArrow`, of files by number and path: every line that may matter, as the single machine reads it.
 
@@ -54,17 +54,17 @@ def owned(
         for file in batch.to_pylist():
             with tempfile.TemporaryDirectory() as folder:
                 lines = Lines(Path(file["path"]), Wanted(*wanted), folder=Path(folder))
-                rows = _owned(lines, file["file"], types)
+                rows = _owned(lines, file["file"], types, gone)
                 while some := list(islice(rows, 1000)):
                     yield _batch(OWNED, some)
                 yield _batch(OWNED, [_row(NOBODY, COUNT, file["file"], lines.count)])
 
 
-def _owned(lines: Any, file: int, types: frozenset[str]) -> Rows:
+def _owned(lines: Any, file: int, types: frozenset[str], gone: frozenset[str]) -> Rows:
     from cds.population.intake import entry_of
 
     for line in lines:
-        found = entry_of(line, file, types)
+        found = entry_of(line, file, types, gone)
         if isinstance(found, str):
             yield _row(NOBODY, found, file, line.number)
         elif found is not None:

@@ -49,8 +49,9 @@ class Asked:
         return not self.filters and self.since is None and self.patients is None
 
     def _is_new(self, resource: Resource) -> bool:
+        """What lies in a folder without a date was there from the beginning."""
         updated = resource.get("meta", {}).get("lastUpdated")
-        return self.since is None or updated is None or datetime.fromisoformat(updated) > self.since
+        return self.since is None or (updated is not None and datetime.fromisoformat(updated) > self.since)
 
 
 class Job:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from cds import registry
 from cds.errors import CdsError
 from cds.models import Ehr, PopulationResult, PopulationRun
-from cds.population import Busy, Engine, Fetching, Reading, cancel, open_run, pause, resume, sweep
+from cds.population import Busy, Engine, Fetching, Reading, cancel, heard_until, open_run, pause, resume, sweep
 from scoring.errors import ScoringError
 
 Source, State = PopulationRun.Source, PopulationRun.State
@@ -42,6 +42,12 @@ class Command(BaseCommand):
             "--group", help="the id of a Group at the EHR; default: the one on the EHR's page, or everybody"
         )
         parser.add_argument("--crawl", action="store_true", help="fetch by ordinary search, even if there is an export")
+        parser.add_argument(
+            "--since",
+            metavar="WHEN",
+            help="only whose record changed later, by the EHR's export; a date-time (ISO 8601), or “last”: since the "
+            "last finished run of the same question. Who is due by time alone is found by asking about everybody",
+        )
         parser.add_argument("--at", help="judge the record as of this date-time (ISO 8601); default: now")
         parser.add_argument("--out", type=Path, help="write the answers as NDJSON, one line a patient")
         parser.add_argument("--resume", metavar="RUN", help="the id of a run that was stopped")
@@ -100,7 +106,7 @@ class Command(BaseCommand):
             registry.get(options["service"]),
             **_whom(options, ehr),
             ehr=ehr,
-            as_of=_moment(options["at"], ehr),
+            as_of=_moment(options["at"], ehr) if options["at"] else timezone.now(),
             writes=not options["worklist_only"],
             engine=options["engine"],
             asked_by=getpass.getuser(),
@@ -183,9 +189,22 @@ def _named(run_id: str) -> PopulationRun:
 def _whom(options: dict[str, Any], ehr: Ehr | None) -> dict[str, Any]:
     """Of a run, where its patients come from."""
     if options["source"] or ehr is None:
+        if options["since"]:
+            raise CommandError("Only an EHR says who changed: --since goes with --ehr, and without --source.")
         return {"source": Source.FOLDER, "detail": _folder(options["source"])}
-    source = Source.CRAWL if options["crawl"] else Source.EXPORT
-    return {"source": source, "detail": options["group"] or _usual_group(ehr)}
+    source, detail = Source.CRAWL if options["crawl"] else Source.EXPORT, options["group"] or _usual_group(ehr)
+    return {"source": source, "detail": detail, "since": _since(options, ehr, detail)}
+
+
+def _since(options: dict[str, Any], ehr: Ehr, detail: str) -> datetime | None:
+    if options["since"] and options["crawl"]:
+        raise CommandError("Only an export says who changed: --since goes without --crawl.")
+    if options["since"] != "last":
+        return _moment(options["since"], ehr, name="--since") if options["since"] else None
+    found = heard_until(registry.get(options["service"]), ehr=ehr, detail=detail)
+    if found is None:
+        raise CommandError("No finished run asked the same, by an export that says when it was: go without --since.")
+    return found
 
 
 def _usual_group(ehr: Ehr) -> str:
@@ -201,18 +220,16 @@ def _stopped(options: dict[str, Any], ehr: Ehr | None) -> PopulationRun | None:
     whom = _whom(options, ehr)
     sources = [Source.FOLDER] if whom["source"] == Source.FOLDER else [Source.EXPORT, Source.CRAWL]
     runs = PopulationRun.objects.filter(
-        source__in=sources, detail=whom["detail"], ehr=ehr, service_id=options["service"]
+        source__in=sources, detail=whom["detail"], since=whom.get("since"), ehr=ehr, service_id=options["service"]
     )
     return runs.exclude(state__in=[State.DONE, State.CANCELLED]).order_by("-created_at").first()
 
 
-def _moment(at: str | None, ehr: Ehr | None) -> datetime:
-    if at is None:
-        return timezone.now()
+def _moment(at: str, ehr: Ehr | None, *, name: str = "--at") -> datetime:
     try:
         moment = datetime.fromisoformat(at)
     except ValueError as error:
-        raise CommandError("--at is not an ISO 8601 date-time.") from error
+        raise CommandError(f"{name} is not an ISO 8601 date-time.") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=ehr.zone if ehr else ZoneInfo(settings.TIME_ZONE))
 
 

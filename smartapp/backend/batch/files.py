@@ -14,9 +14,9 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from cds import audit
+from cds.bulk.accounts import LISTED
 from cds.models import PopulationResult, PopulationRun
 from cds.population.hand_out import of_who_left
-from cds.population.intake import LISTED
 from smartapp.backend.api import Api, caller
 from smartapp.backend.batch.own import own
 from smartapp.backend.formats import NDJSON

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from cds import registry
+from cds.bulk.accounts import LISTED
 from cds.models import PopulationRun
 from cds.population import open_run, resume, sweep
-from cds.population.intake import CUT_OFF, LISTED, NO_ID, NO_SUCH_PATIENT, NOBODY, NOT_FHIR, SAME_PATIENT, Intake
+from cds.population.intake import CUT_OFF, NO_ID, NO_SUCH_PATIENT, NOBODY, NOT_FHIR, SAME_PATIENT, Intake
 from cds.population.spool import TOO_LARGE
 from cds.services.diabetes.service import DiabetesRisk
 from tests.cds.population.conftest import THE_CAST, asked, reasons

@@ -80,6 +80,9 @@ def test_who_stops_a_run_says_why(ehr: Ehr, folder: Path) -> None:
         (("--source", "/nowhere"), "not a folder"),
         (("--resume", "x"), "id of a run"),
         (("--source", ".", "--ehr", "Nowhere"), "no EHR"),
+        (("--source", ".", "--since", "2026-01-01"), "Only an EHR says who changed"),
+        (("--ehr", "Demo hospital", "--since", "2026-01-01", "--crawl"), "Only an export says who changed"),
+        (("--ehr", "Demo hospital", "--since", "yesterday"), "--since is not"),
     ],
 )
 def test_what_cannot_be_asked_is_one_clear_sentence(ehr: Ehr, arguments: tuple[str, ...], said: str) -> None:
@@ -123,3 +126,11 @@ def test_everybody_at_an_ehr_is_asked_about(hospital: Ehr, folder: Path, more: t
     assert lines[0].split() == ["6", "patients"]
     assert lines[-1].endswith("is done.")
     assert PopulationRun.objects.get().source == ("crawl" if more else "export")
+
+
+def test_since_the_last_run_only_who_changed_is_asked_about(hospital: Ehr, folder: Path) -> None:
+    Ehr.objects.update(crawl_pace=1000.0)
+    with pytest.raises(CommandError, match="No finished run asked the same"):
+        score("--ehr", hospital.name, "--since", "last")
+    score("--ehr", hospital.name)
+    assert score("--ehr", hospital.name, "--since", "last").split()[:2] == ["0", "patients"]

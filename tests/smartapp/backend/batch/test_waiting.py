@@ -17,12 +17,12 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from cds import tasks
+from cds.bulk.accounts import LISTED
 from cds.codes import OBSERVATION_CATEGORY
 from cds.fhir.write import require_valid
 from cds.models import AuditEntry, Ehr, OptOut, PopulationResult, PopulationRun
 from cds.opt_out import opt_out
 from cds.population import pause, sweep
-from cds.population.intake import LISTED
 from smartapp.backend.models import Batch
 from smartapp.backend.scopes import PREDICT, READ_RESULTS
 from smartapp.demo_ehr.cast import read_cast
