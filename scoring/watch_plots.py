@@ -52,7 +52,10 @@ def _bands(lower_ends: Sequence[float]) -> list[str]:
 
 
 def drift(shifts: Sequence[Mapping[str, Any]], *, width: int, theme: Theme) -> Spec:
-    """PSI of each column, the largest first, with the two conventional limits."""
+    """PSI of each column, the largest first, with the two conventional limits.
+
+    Names stand above their bars: to the left a long one would be cut off, and more so in a font that is wider than ours.
+    """
     rows = [
         {"feature": shift["feature"], "psi": shift["psi"], "level": shift["level"]}
         for shift in shifts
@@ -60,27 +63,31 @@ def drift(shifts: Sequence[Mapping[str, Any]], *, width: int, theme: Theme) -> S
     ]
     top = max([ALARM * 1.3, *(row["psi"] for row in rows)])
     x = {"type": "quantitative", "scale": {"domain": [0, top]}, "axis": {"title": "PSI", "tickCount": 4}}
-    y = {
-        "field": "feature",
-        "type": "nominal",
-        "sort": {"field": "psi", "order": "descending"},
-        "axis": {"title": None, "labelLimit": 140},
-    }
+    y = {"field": "feature", "type": "nominal", "sort": [row["feature"] for row in _largest_first(rows)], "axis": None}
     bar = {
         "data": {"values": rows},
-        "mark": {"type": "bar", "height": 12},
+        "mark": {"type": "bar", "height": 12, "yOffset": 6},
         "encoding": {
             "x": {"field": "psi", **x},
             "y": y,
             "color": {"condition": {"test": "datum.level != ''", "value": theme.lowers}, "value": theme.raises},
         },
     }
+    name = {
+        "data": {"values": rows},
+        "mark": {"type": "text", "align": "left", "dx": 2, "dy": -9},
+        "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "feature"}},
+    }
     return {
         "title": {"text": "How far each column has moved", "offset": 18},
         "width": width,
-        "height": {"step": 20},
-        "layer": [bar, *_limits(x, theme)],
+        "height": {"step": 34},
+        "layer": [bar, *_limits(x, theme), name],
     }
+
+
+def _largest_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(rows, key=lambda row: -row["psi"])
 
 
 def _limits(x: Spec, theme: Theme) -> list[Spec]:
@@ -116,7 +123,7 @@ def psi_over_time(looks: Sequence[Mapping[str, Any]], *, width: int, theme: Them
     }
     header = {"title": None, "labelAngle": 0, "labelAlign": "left", "labelOrient": "top", "labelAnchor": "start"}
     return {
-        "title": "PSI at each look, the largest now first",
+        "title": {"text": "PSI at each look", "subtitle": "the largest now first", "subtitleColor": theme.quiet},
         "data": {"values": list(looks)},
         "facet": {
             "row": {"field": "feature", "type": "nominal", "sort": names, "header": {**header, "labelPadding": 2}}

@@ -21,7 +21,7 @@ from scoring.models import DriftReport
 from scoring.watch import AGAINST
 from scoring.watch_plots import drift, over_time, psi_over_time
 
-WIDE, NARROW = 420, 180  # pixels of the plotting area
+WIDE, NARROW = 420, 260  # pixels of the plotting area
 LOOKS = 90  # nights that the course of the drift shows
 FIGURES = {"auroc": "AUROC", "observed_expected": "Observed/expected", "sensitivity": "Sensitivity", "ppv": "PPV"}
 
