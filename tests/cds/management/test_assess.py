@@ -44,6 +44,24 @@ def test_the_cast_in_a_bundle_is_answered_one_by_one(bundle: Path, capsys: pytes
     }
 
 
+def test_the_second_disease_is_asked_about_by_name_and_farah_is_due_for_it(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = assess(bundle, capsys=capsys, service="hypertension-risk")
+    assert {patient: line["rule"] for patient, line in found.items()} == {
+        "ada": "diagnosed",
+        "bruno": "recently-normal",
+        "chen": "recently-normal",
+        "dara": "diagnosed",
+        "emil": "child",
+        "farah": "model-high",
+    }
+    farah = found["farah"]
+    assert 0.1 <= farah["probability"] < 0.2
+    assert farah["missing"] == ["Blood pressure"]
+    assert farah["cards"][0].startswith("Last pressure ")
+
+
 def test_a_line_says_probability_factors_and_what_is_missing(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ada = assess(bundle, capsys=capsys)["ada"]
     assert 0.1 <= ada["probability"] < 1
