@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from copy import copy
 from typing import Any
 
-from django.db.models import IntegerField
+from django.db.models import IntegerField, Q
 
 from cds.context import PatientContext
 from cds.errors import FhirError
@@ -28,8 +28,8 @@ _facilities = Question(lambda here: AtFacility.objects.filter(here=here), here=I
 
 
 def differ(ehr: Ehr) -> bool:
-    """Is there a service that runs otherwise in some facility?"""
-    return ehr.services.filter(by_facility=True).exists()
+    """Is there a service that runs otherwise in some facility or department?"""
+    return ehr.services.filter(Q(by_facility=True) | Q(drawn_by_place=True)).exists()
 
 
 def refined(here: EnabledService, places: Iterable[str]) -> EnabledService:
@@ -49,8 +49,8 @@ def refined(here: EnabledService, places: Iterable[str]) -> EnabledService:
 
 
 def wanted(here: EnabledService, service: DecisionService, encounter_id: str | None) -> tuple[Need, ...]:
-    """What has to be read to know the facility; nothing where none differs, or where the encounters are read anyway."""
-    if not here.by_facility or not encounter_id or any(need.resource == "Encounter" for need in service.needs):
+    """What has to be read to know the place; nothing where none differs, or where the encounters are read anyway."""
+    if not here.asks_where or not encounter_id or any(need.resource == "Encounter" for need in service.needs):
         return ()
     return (Need.encounter(encounter_id),)
 
@@ -61,7 +61,7 @@ def places(context: PatientContext) -> tuple[str, ...]:
 
 
 def read_places(ehr: Ehr, client: FhirServer, *, patient_id: str, encounter_id: str | None) -> tuple[str, ...]:
-    """The same, for who has read nothing yet; () where no facility of this EHR differs."""
+    """The same, for who has read nothing yet; () where no place of this EHR differs."""
     if not encounter_id or not differ(ehr):
         return ()
     need = client.searches.asks(Need.encounter(encounter_id))

@@ -118,6 +118,9 @@ class Treatment(Coded, frozen=True, kw_only=True, gc=False):
     """A Procedure."""
 
 
+PLACE = r"^(Organization|Location)/[A-Za-z0-9\-.]{1,64}$"  # how an encounter names where it is
+
+
 class Stay(Coded, frozen=True, kw_only=True, gc=False):
     """An Encounter; its class is among the codes.
 

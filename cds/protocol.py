@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from cds.facts import PLACE
 from scoring import trials
 
 Form = Literal["shadow", "variants", "withheld"]
-Unit = Literal["patient", "clinician"]
+Unit = Literal["patient", "clinician", "place"]
 Metric = Literal["alerts", "right", "tested", "found", "ppv", "accepted", "overridden"]
 
 FORMS: dict[Form, str] = {
     "shadow": "Shadow: everybody is scored in both ways, and only the way in force is shown",
-    "variants": "Two ways: each patient or clinician is shown one of the two",
+    "variants": "Two ways: each patient, clinician or department is shown one of the two",
     "withheld": "Shown or withheld: the same answers, but some are not shown any",
 }
-UNITS: dict[Unit, str] = {"patient": "the patient", "clinician": "the clinician"}
+UNITS: dict[Unit, str] = {"patient": "the patient", "clinician": "the clinician", "place": "the department"}
+FEWEST_PLACES = 2  # in each way: of one alone nobody can tell how much departments vary
 METRICS: dict[Metric, str] = {
     "alerts": "patients who would be alerted on",
     "right": "patients told right, of those whose truth is known: alerted on if ill, not alerted on if well",
@@ -68,9 +72,11 @@ class Protocol(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     days: int  # of follow-up, from the first time that the patient is asked about
     baseline: float
     difference: float  # the smallest that matters
-    cluster: float = 1.0  # patients of a clinician
-    icc: float = 0.0  # how alike patients of one clinician are
+    cluster: float = 1.0  # patients of a clinician or department
+    icc: float = 0.0  # how alike patients of one clinician or department are
     looks: int = 1  # equally far apart; the last one ends it
+    # The departments that take part, as encounters name them. Not written where none are drawn: older hashes stay as they are.
+    places: tuple[str, ...] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         """Each mistake in a sentence for whoever fills in the form."""
@@ -78,7 +84,7 @@ class Protocol(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if wrong:
                 raise ValueError(said)
 
-    def _mistakes(self) -> tuple[tuple[bool, str], ...]:
+    def _mistakes(self) -> Iterator[tuple[bool, str]]:
         numbers = (
             self.baseline,
             self.difference,
@@ -89,7 +95,7 @@ class Protocol(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
         other = self.baseline + self.difference
         inside = self.difference < self.baseline if self.form == "shadow" else 0 < other < 1
-        return (
+        yield from (
             (not all(map(math.isfinite, numbers)), "Every figure has to be a number."),
             (self.metric not in FIT[self.form], f"By “{METRICS[self.metric]}” this form cannot be judged."),
             (self.form != "withheld" and self.standing == self.other, "The two ways are the same."),
@@ -102,18 +108,46 @@ class Protocol(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             (not inside, "The difference leads outside of what is possible from the expected share."),
             (
                 not 0 <= self.icc < 1 or self.cluster < 1,
-                "An ICC lies from 0 to 1, and a clinician has a patient or more.",
+                "An ICC lies from 0 to 1, and a clinician or department has a patient or more.",
             ),
             (not 1 <= self.looks <= trials.MOST_LOOKS, f"There are 1 to {trials.MOST_LOOKS} looks."),
             (not 0 <= self.days <= 365, "The follow-up is at most a year."),
         )
+        if self.by_place:
+            yield from self._mistakes_of_places()
+        else:
+            yield bool(self.places), "Departments are named only where they are drawn."
+
+    def _mistakes_of_places(self) -> Iterator[tuple[bool, str]]:
+        places = self.places or ()
+        wrong = next((place for place in places if not re.match(PLACE, place)), "")
+        yield bool(wrong), f"“{wrong}” names no department: such as Location/north-ward or Organization/17."
+        yield len(set(places)) < len(places), "Each department is named once."
+        few = min(self.places_drawn, len(places) - self.places_drawn) < FEWEST_PLACES
+        yield few, "Each of the two ways needs two departments, or more; with fewer than 20 its result is not exact."
+        met = len(places) * self.cluster
+        yield met < self.size, f"The {len(places)} departments have {met:,.0f} patients, and it takes {self.size:,}."
+
+    @property
+    def by_place(self) -> bool:
+        return self.unit == "place" and self.form != "shadow"
+
+    @property
+    def clustered(self) -> bool:
+        """Are several patients drawn at once?"""
+        return self.unit != "patient" and self.form != "shadow"
+
+    @property
+    def places_drawn(self) -> int:
+        """How many departments get the other way."""
+        return round(len(self.places or ()) * self.share / 100)
 
     @property
     def size(self) -> int:
         """Patients of both arms together."""
         if self.form == "shadow":
             return trials.size_of_pairs(differing=self.baseline, difference=abs(self.difference))
-        cluster = self.cluster if self.unit == "clinician" else 1.0
+        cluster = self.cluster if self.clustered else 1.0
         return trials.size(
             baseline=self.baseline, difference=self.difference, share=self.share / 100, cluster=cluster, icc=self.icc
         )

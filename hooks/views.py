@@ -107,10 +107,12 @@ class Call(APIView):
         context = self._gather(service, hook, here)
         if context.replaces and self.log.ehr.opted_out(patient_id(hook)):  # a no that has just come along
             return self._leave_alone(hook, service, answer="opted-out", cards=[])
-        here = refined(here, places(context))
+        where = places(context)
+        here = refined(here, where)
         if here.stage == Stage.OFF:
             return self._leave_alone(hook, service, answer="off", cards=[])
-        here = in_arm(here, service, patient_key=self.log.ehr.pseudonym(patient_id(hook)), user_key=user_key)
+        patient_key = self.log.ehr.pseudonym(patient_id(hook))
+        here = in_arm(here, service, patient_key=patient_key, user_key=user_key, places=where)
         shown = here.shown_to(user_key)
         if context.patient.restricted and not self.log.ehr.restricted_in_hooks:
             cards = [restricted()] if shown else []

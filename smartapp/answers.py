@@ -54,9 +54,10 @@ def _for_user(session: SmartSession) -> list[DecisionService]:
 
 def _here(session: SmartSession, service: DecisionService) -> EnabledService:
     """As a hook of the same user about the same patient would have it, at the facility in which the chart was opened."""
-    here = refined(enabled(session.ehr, service), session.grant.places)
-    patient_key = session.ehr.pseudonym(session.grant.patient_id)
-    return in_arm(here, service, patient_key=patient_key, user_key=session.grant.actor)
+    grant = session.grant
+    here = refined(enabled(session.ehr, service), grant.places)
+    patient_key = session.ehr.pseudonym(grant.patient_id)
+    return in_arm(here, service, patient_key=patient_key, user_key=grant.actor, places=grant.places)
 
 
 def ask(session: SmartSession) -> list[Answer]:

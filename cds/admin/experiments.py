@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from msgspec import UNSET
 
 from cds import audit, registry
 from cds.admin import pages
@@ -17,7 +18,7 @@ from cds.admin.happened import ReadOnly
 from cds.admin.pictures import LOOK, picture
 from cds.errors import BadInput
 from cds.experiments import Report, report, steer
-from cds.models import EnabledService, Experiment
+from cds.models import EnabledService, Enrolment, Experiment
 from cds.protocol import FORMS, METRICS, UNITS, Arm, Protocol
 from cds.scorecard import Version, in_force
 from cds.service import DecisionService
@@ -44,6 +45,13 @@ class ProtocolForm(forms.Form):
         initial="patient",
         help_text="By the patient, everybody who looks after them sees the same. A shadow draws nobody.",
     )
+    places = forms.CharField(
+        label="Departments that take part",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="If departments are drawn: one a line, as encounters name them in location or serviceProvider, such as "
+        "Location/north-ward. Where none of them is named, patients see the way in force and do not count.",
+    )
     share = forms.IntegerField(label="Share that gets the other way, per cent", min_value=1, max_value=50, initial=50)
     metric = forms.ChoiceField(
         label="Judged by the share of",
@@ -59,14 +67,17 @@ class ProtocolForm(forms.Form):
         label="Smallest difference that matters, points", help_text="Below 0 where the other way should lead to less."
     )
     cluster = forms.FloatField(
-        label="Patients a clinician", min_value=1, initial=1, help_text="If clinicians are drawn."
+        label="Patients a clinician or department",
+        min_value=1,
+        initial=1,
+        help_text="If clinicians or departments are drawn: how many each will have while it runs.",
     )
     icc = forms.FloatField(
-        label="How alike a clinician's patients are (ICC)",
+        label="How alike a clinician's or department's patients are (ICC)",
         min_value=0,
         max_value=0.99,
         initial=0.05,
-        help_text="If clinicians are drawn; in primary care mostly below 0.05 (Adams et al., J Clin Epidemiol 2004).",
+        help_text="If either is drawn; in primary care mostly below 0.05 (Adams et al., J Clin Epidemiol 2004).",
     )
     looks = forms.IntegerField(
         label="Looks at the result",
@@ -98,6 +109,7 @@ class ProtocolForm(forms.Form):
         standing = Arm(model_version=self.now.model, threshold=self.now.threshold)
         entered = Arm(model_version=given.get("model_version") or self.now.model, threshold=given["threshold"] / 100)
         other = Arm(model_version=standing.model_version, threshold=standing.threshold, shown=False)
+        places = tuple(given["places"].split())
         as_they_are = ("question", "form", "unit", "share", "metric", "days", "cluster", "icc", "looks")
         return Protocol(
             **{name: given[name] for name in as_they_are},
@@ -105,6 +117,7 @@ class ProtocolForm(forms.Form):
             other=other if withheld else entered,
             baseline=given["baseline"] / 100,
             difference=given["difference"] / 100,
+            places=places or UNSET,
         )
 
 
@@ -234,6 +247,7 @@ def _shown(request: HttpRequest, row: Experiment, acts: ExperimentActs) -> dict[
         "form": FORMS[protocol.form],
         "unit": UNITS[protocol.unit],
         "metric": METRICS[protocol.metric],
+        "places": _places(row),
         "percent": {name: 100 * getattr(protocol, name) for name in ("baseline", "difference")},
         "report": found,
         "progress": min(100, 100 * found.followed // found.size) if found else 0,
@@ -241,6 +255,18 @@ def _shown(request: HttpRequest, row: Experiment, acts: ExperimentActs) -> dict[
         "apart": _apart(request, row, found) if found else None,
         "acts": acts,
     }
+
+
+def _places(row: Experiment) -> dict[str, list[str]]:
+    """The departments by their way; before it has started nobody is told which gets which."""
+    places = row.protocol.places or ()
+    if not row.started_at:
+        return {"drawn when it starts": list(places)} if places else {}
+    ways: dict[str, list[str]] = {"in force": [], "the other way": []}
+    for place in places:
+        other = row.arm_of(row.key_of(place)) == Enrolment.Arm.OTHER
+        ways["the other way" if other else "in force"].append(place)
+    return ways if places else {}
 
 
 def _plot(found: Report) -> str:

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from cds.experiments import rows
 from cds.experiments.rows import Person
-from cds.models import Enrolment, Experiment
-from cds.protocol import CHOSEN_BY_THE_ARM
+from cds.models import Enrolment, Experiment, Merge
+from cds.protocol import CHOSEN_BY_THE_ARM, UNITS, Protocol
 from scoring import trials
 from scoring.trials import Effect
 
@@ -48,12 +48,14 @@ class Report(Struct, frozen=True, kw_only=True):
     patients: int  # enrolled and drawn
     unassigned: int  # patients of whom no unit could be named
     both: int  # patients who were met in both arms
+    merged: int  # records that do not count, since they were merged with one that does
     followed: int  # measured, and followed up to the end
     planned: tuple[int, ...]
     looks: tuple[Look, ...]  # that are due
     peeks: tuple[Peek, ...]
     units: tuple[int, int]  # standing, other
     mismatch: bool
+    drawn: str  # of what there are units
     by_cluster: bool
     chosen_by_the_arm: bool
     apart: Apart | None = None  # of a shadow, at its last look
@@ -106,11 +108,18 @@ def report(experiment: Experiment) -> Report:
         looks=looks,
         peeks=tuple(msgspec.convert(one, type=Peek) for one in experiment.peeks),
         units=counted,
-        mismatch=not shadow and trials.mismatch(*counted, share=protocol.share / 100),
-        by_cluster=protocol.unit == "clinician" and not shadow,
+        merged=len(rows.set_aside(experiment)),
+        mismatch=_by_chance(protocol) and trials.mismatch(*counted, share=protocol.share / 100),
+        drawn=UNITS[protocol.unit].removeprefix("the ") + "s" if protocol.clustered else "patients",
+        by_cluster=protocol.clustered,
         chosen_by_the_arm=protocol.metric in CHOSEN_BY_THE_ARM,
         apart=_apart(found[: looks[-1].people]) if shadow and looks else None,
     )
+
+
+def _by_chance(protocol: Protocol) -> bool:
+    """Departments are dealt out in the planned numbers, and it says nothing which of them have met somebody."""
+    return protocol.form != "shadow" and not protocol.by_place
 
 
 def peek(experiment: Experiment, *, by: str, why: str) -> Peek:
@@ -128,8 +137,9 @@ def _effect(experiment: Experiment, found: Sequence[Person]) -> Effect:
 
 def _met(experiment: Experiment) -> dict[str, int]:
     arms: dict[str, set[str]] = defaultdict(set)
-    for patient, arm in rows.enrolled(experiment).order_by().values_list("patient_key", "arm").distinct():
-        arms[patient].add(arm)
+    goes_on = Merge.survivors(experiment.ehr_id)
+    for key, arm in rows.enrolled(experiment).order_by().values_list("patient_key", "arm").distinct():
+        arms[goes_on.get(key, key)].add(arm)
     return {
         "patients": sum(bool(one - {Arm.NONE}) for one in arms.values()),
         "unassigned": sum(one == {Arm.NONE} for one in arms.values()),

@@ -1,4 +1,7 @@
-"""What became of whom: each patient once, by the arm of their first time, whatever was shown to them later."""
+"""What became of whom: each patient once, by the arm of their first time, whatever was shown to them later.
+
+Two records that were merged are one patient: the record that goes on counts if it was drawn by itself, else the first.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from django.utils import timezone
 from msgspec import Struct
 
 from cds.finding import NotApplicable, Outcome, from_json
-from cds.models import Enrolment, Experiment, Feedback, IssuedCard
+from cds.models import Enrolment, Experiment, Feedback, IssuedCard, Merge
 from cds.protocol import Metric
 from scoring.models import Prediction
 
@@ -48,7 +51,8 @@ def people(experiment: Experiment, *, now: datetime | None = None) -> list[Perso
     until = (now or timezone.now()) - timedelta(days=protocol.days)
     found: dict[str, Person] = {}
     known = _Known(experiment)
-    for row in enrolled(experiment).exclude(arm="").filter(at__lte=until).iterator():
+    rows = enrolled(experiment).exclude(arm="").exclude(patient_key__in=set_aside(experiment))
+    for row in rows.filter(at__lte=until).iterator():
         if row.patient_key not in found and (person := _person(row, known)):
             found[row.patient_key] = person
     return list(found.values())
@@ -62,6 +66,19 @@ def enrolled(experiment: Experiment) -> Any:
     return (
         rows.select_related("assessment", "twin").defer("assessment__snapshot", "twin__snapshot").order_by("at", "pk")
     )
+
+
+def set_aside(experiment: Experiment) -> set[str]:
+    """The keys of records that were drawn, and do not count because another one of the same patient does."""
+    goes_on = Merge.survivors(experiment.ehr_id)
+    rows = enrolled(experiment).exclude(arm="").filter(patient_key__in={*goes_on, *goes_on.values()})
+    drawn = list(rows.values_list("patient_key", "unit_key")) if goes_on else []
+    counts: dict[str, str] = {}
+    for key, unit in drawn:
+        patient = goes_on.get(key, key)
+        if patient not in counts or unit == patient:
+            counts[patient] = key
+    return {key for key, _ in drawn} - set(counts.values())
 
 
 def _person(row: Enrolment, known: _Known) -> Person | None:

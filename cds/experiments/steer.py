@@ -85,7 +85,7 @@ def start(change: Experiment, *, by: Person, why: str) -> None:
         _require_possible(here, row.protocol)
         row.started_at, row.started_by = timezone.now(), by.name[:150]
         row.save(update_fields=["started_at", "started_by"])
-        EnabledService.objects.filter(pk=here.pk).update(experiment=row)
+        EnabledService.objects.filter(pk=here.pk).update(experiment=row, drawn_by_place=row.protocol.by_place)
         _audit("start-experiment", row, by=by, why=reason(why))
 
 
@@ -98,7 +98,7 @@ def stop(change: Experiment, *, by: Person, why: str) -> None:
         row.ended_at, row.ended_by, row.end_reason = timezone.now(), by.name[:150], reason(why)
         row.early = not looks.report(row).may_end
         row.save(update_fields=["ended_at", "ended_by", "end_reason", "early"])
-        EnabledService.objects.filter(experiment=row).update(experiment=None)
+        EnabledService.objects.filter(experiment=row).update(experiment=None, drawn_by_place=False)
         _audit("stop-experiment", row, by=by, why=row.end_reason, early=str(row.early))
 
 

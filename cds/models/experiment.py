@@ -85,8 +85,23 @@ class Experiment(Change):
         """Drawn by a keyed hash: the same in every process, at every time. "" for a unit that nobody can name."""
         if not unit_key:
             return Enrolment.Arm.NONE
-        drawn = hmac.digest(self.salt.encode(), unit_key.encode(), hashlib.sha256)
-        return Enrolment.Arm.OTHER if int.from_bytes(drawn) % 100 < self.protocol.share else Enrolment.Arm.STANDING
+        if self.protocol.by_place:
+            other = unit_key in self._lots[: self.protocol.places_drawn]
+        else:
+            other = int.from_bytes(self._hash(unit_key)) % 100 < self.protocol.share
+        return Enrolment.Arm.OTHER if other else Enrolment.Arm.STANDING
+
+    def key_of(self, place: str) -> str:
+        """The unit that a department is; "" if it takes no part."""
+        return self._hash(place).hex() if place in (self.protocol.places or ()) else ""
+
+    @cached_property
+    def _lots(self) -> list[str]:
+        """The departments in a random order: of a handful, each by itself, all might be drawn for one way."""
+        return sorted(self.key_of(place) for place in self.protocol.places or ())
+
+    def _hash(self, unit: str) -> bytes:
+        return hmac.digest(self.salt.encode(), unit.encode(), hashlib.sha256)
 
 
 class Enrolment(models.Model):

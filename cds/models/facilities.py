@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.validators import RegexValidator
 from django.db import models
 
+from cds.facts import PLACE
 from cds.models.stages import A_FRACTION, EnabledService
 
 
@@ -18,11 +19,7 @@ class AtFacility(models.Model):
     name = models.CharField(max_length=100, help_text="For people.")
     reference = models.CharField(
         max_length=80,
-        validators=[
-            RegexValidator(
-                r"^(Organization|Location)/[A-Za-z0-9\-.]{1,64}$", "Such as Organization/17 or Location/north-ward."
-            )
-        ],
+        validators=[RegexValidator(PLACE, "Such as Organization/17 or Location/north-ward.")],
         help_text="As its encounters name it, in serviceProvider or location: Organization/17, or Location/north-ward.",
     )
     threshold = models.FloatField(

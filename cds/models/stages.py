@@ -64,6 +64,9 @@ class EnabledService(models.Model):
     experiment = models.ForeignKey(
         "cds.Experiment", on_delete=models.SET_NULL, null=True, related_name="+", help_text="The one that runs here."
     )
+    drawn_by_place = models.BooleanField(
+        default=False, editable=False, help_text="It draws departments: each call is asked where it happens."
+    )
     off_reason = models.CharField(max_length=200, blank=True, help_text="Why it was switched off.")
     off_by = models.CharField(max_length=150, blank=True)
     off_at = models.DateTimeField(null=True)
@@ -81,6 +84,11 @@ class EnabledService(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service_id} at {self.ehr}: {self.stage}"
+
+    @property
+    def asks_where(self) -> bool:
+        """Does it matter where the encounter is?"""
+        return self.by_facility or self.drawn_by_place
 
     @property
     def shown(self) -> bool:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from cds.experiments import steer
 from cds.models import AuditEntry, EnabledService, Experiment
 from config import overview
 from tests.cds.admin.people import signed_in
 from tests.cds.experiments.test_report import enrol
-from tests.cds.experiments.trial import elsewhere, running
+from tests.cds.experiments.trial import ANN, INA, elsewhere, met, running
 
 WRITTEN = {
     "question": "Does the card lead to more tests?",
     "form": "withheld",
     "threshold": "10",
     "unit": "patient",
+    "places": "",
     "share": "50",
     "metric": "tested",
     "days": "30",
@@ -75,6 +78,22 @@ def test_the_size_is_worked_out_and_nothing_is_asked(here: EnabledService) -> No
     shown = write(signed_in("ina", "integrator"), here, "size").content.decode()
     assert "patients</strong> of both ways together" in shown
     assert not Experiment.objects.exists()
+
+
+def test_departments_are_named_and_which_is_drawn_is_shown_once_it_runs(here: EnabledService) -> None:
+    ina = signed_in("ina", "integrator")
+    wards = "Location/a\r\nLocation/b\r\n\r\n Location/c\r\nOrganization/d "
+    asked = write(ina, here, "ask", unit="place", places=wards, cluster="50", icc="0.01")
+    assert asked.status_code == 302, asked.content.decode()
+    experiment = Experiment.objects.get()
+    assert "drawn when it starts: Location/a, Location/b, Location/c, Organization/d" in text(ina, experiment)
+    steer.approve(experiment, by=ANN, why="I agree")
+    steer.start(experiment, by=INA, why="As agreed")
+    shown = text(ina, experiment)
+    assert "drawn by the department" in shown
+    assert re.search(r"in force: \S+, \S+; the other way: \S+, \S+<", shown)
+    met(experiment, "nowhere", arm="")
+    assert "1 were met in none of the departments, or nobody could tell where" in text(ina, experiment)
 
 
 def test_what_cannot_be_is_said_on_the_form(here: EnabledService) -> None:

@@ -8,7 +8,8 @@ import pytest
 from django.utils import timezone
 
 from cds.experiments import report, steer
-from cds.models import EnabledService, Experiment
+from cds.experiments.rows import people
+from cds.models import EnabledService, Experiment, Merge
 from scoring.models import Prediction
 from tests.cds.assessed import LOW, SERVICE, by_model
 from tests.cds.experiments.trial import INA, elsewhere, met, running
@@ -107,6 +108,51 @@ def test_a_patient_met_in_both_arms_counts_once_in_the_first_and_is_reported(her
     found = report(trial)
     assert (found.patients, found.followed, found.both, found.unassigned) == (1, 1, 1, 1)
     assert found.units == (1, 1)
+
+
+def merged(experiment: Experiment, old: str, new: str) -> None:
+    Merge.objects.create(ehr=experiment.ehr, from_key=old, into_key=new)
+
+
+def test_two_records_that_were_merged_count_once_in_the_arm_of_the_one_that_goes_on(trial: Experiment) -> None:
+    met(trial, "old", arm="other", days=50)
+    met(trial, "new", arm="standing", days=45)
+    merged(trial, "old", "new")
+    found = report(trial)
+    assert (found.patients, found.followed, found.merged, found.both) == (1, 1, 1, 1)
+    (person,) = people(trial)
+    assert (person.patient_key, person.other) == ("new", False)
+
+
+def test_where_only_the_old_record_was_drawn_its_first_time_counts(trial: Experiment) -> None:
+    met(trial, "old", arm="other", days=50)
+    met(trial, "new", arm="other", unit="old", days=45)
+    merged(trial, "old", "new")
+    (person,) = people(trial)
+    assert (person.patient_key, person.other) == ("old", True)
+    assert report(trial).both == 0
+
+
+def test_parted_again_they_are_two(trial: Experiment) -> None:
+    enrol(trial, 2)
+    merged(trial, "patient 0", "patient 1")
+    assert report(trial).followed == 1
+    Merge.objects.update(undone_at=timezone.now())
+    assert report(trial).followed == 2
+
+
+def test_by_department_the_intervals_are_those_of_departments(here: EnabledService) -> None:
+    wards = tuple(f"Location/ward-{number}" for number in range(4))
+    trial = running(here, unit="place", places=wards, cluster=50, baseline=0.7, difference=-0.5)
+    for number in range(trial.protocol.size):
+        key = trial.key_of(wards[number % 4])
+        met(trial, f"patient {number}", arm=trial.arm_of(key), unit=key)
+    met(trial, "nowhere", arm="")
+    found = report(trial)
+    assert found.last is not None
+    assert (found.last.effect.standing.clusters, found.last.effect.other.clusters) == (2, 2)
+    assert (found.drawn, found.by_cluster, found.units, found.unassigned) == ("departments", True, (2, 2), 1)
+    assert not found.mismatch
 
 
 def test_a_drawing_that_went_wrong_is_said(trial: Experiment) -> None:

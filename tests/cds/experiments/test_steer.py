@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
+import msgspec
 import pytest
 
 from cds.errors import BadInput
@@ -48,6 +50,13 @@ def test_a_protocol_that_was_changed_after_its_approval_is_not_started(here: Ena
     Experiment.objects.filter(pk=experiment.pk).update(written=experiment.written | {"difference": -0.3})
     with pytest.raises(BadInput, match="not the one that was approved"):
         steer.start(experiment, by=INA, why=WHY)
+
+
+def test_a_protocol_from_before_departments_could_be_drawn_has_the_same_hash(here: EnabledService) -> None:
+    protocol = plan(here)
+    written = msgspec.to_builtins(protocol)
+    assert "places" not in written
+    assert protocol.sha256 == hashlib.sha256(msgspec.json.encode(written)).hexdigest()
 
 
 def test_one_runs_at_a_time_and_none_twice(here: EnabledService) -> None:
@@ -118,6 +127,9 @@ def test_switching_off_needs_no_leave_of_an_experiment(here: EnabledService) -> 
     assert StageChange.objects.get().after == "off"
 
 
+WARDS = tuple(f"Location/ward-{number}" for number in range(4))
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -128,6 +140,12 @@ def test_switching_off_needs_no_leave_of_an_experiment(here: EnabledService) -> 
         ({"baseline": float("nan")}, "has to be a number"),
         ({"looks": 9}, "1 to 4 looks"),
         ({"form": "shadow", "metric": "alerts", "difference": 0.5}, "outside of what is possible"),
+        ({"unit": "place"}, "needs two departments"),
+        ({"unit": "place", "places": WARDS[:3]}, "needs two departments"),
+        ({"unit": "place", "places": (*WARDS, "north ward")}, "“north ward” names no department"),
+        ({"unit": "place", "places": WARDS * 2}, "named once"),
+        ({"unit": "place", "places": WARDS, "cluster": 10, "icc": 0.05}, "The 4 departments have 40 patients"),
+        ({"places": WARDS}, "only where they are drawn"),
     ],
 )
 def test_what_cannot_be_is_said_when_it_is_written(here: EnabledService, changed: dict[str, Any], said: str) -> None:
