@@ -91,15 +91,20 @@ def _largest_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]
 
 
 def _limits(x: Spec, theme: Theme) -> list[Spec]:
-    """Lines, and their names above them."""
+    """Lines, and their names above them, away from each other: where columns have moved far the lines are close together."""
     at = {"x": {"field": "at", **x}}
     rule = {"mark": {"type": "rule", "strokeDash": [4, 3], "color": theme.quiet}, "encoding": at}
-    text = {
-        "mark": {"type": "text", "align": "left", "dx": 3, "dy": -6, "color": theme.quiet},
+    lines = {"data": {"values": [{"at": WATCH}, {"at": ALARM}]}, **rule}
+    return [lines, _limit("watch", WATCH, at, align="right", theme=theme), _limit("alarm", ALARM, at, theme=theme)]
+
+
+def _limit(name: str, value: float, at: Spec, *, align: str = "left", theme: Theme) -> Spec:
+    away = 3 if align == "left" else -3
+    return {
+        "data": {"values": [{"at": value, "text": name}]},
+        "mark": {"type": "text", "align": align, "dx": away, "dy": -6, "color": theme.quiet},
         "encoding": {**at, "y": {"value": 0}, "text": {"field": "text"}},
     }
-    limits = [{"at": WATCH, "text": "watch"}, {"at": ALARM, "text": "alarm"}]
-    return [{"data": {"values": limits}, **layer} for layer in (rule, text)]
 
 
 def psi_over_time(looks: Sequence[Mapping[str, Any]], *, width: int, theme: Theme) -> Spec:

@@ -93,7 +93,7 @@ def test_departments_are_named_and_which_is_drawn_is_shown_once_it_runs(here: En
     assert "drawn by the department" in shown
     assert re.search(r"in force: \S+, \S+; the other way: \S+, \S+<", shown)
     met(experiment, "nowhere", arm="")
-    assert "1 were met in none of the departments, or nobody could tell where" in text(ina, experiment)
+    assert "1 was met in none of the departments, or nobody could tell where" in text(ina, experiment)
 
 
 def test_what_cannot_be_is_said_on_the_form(here: EnabledService) -> None:
