@@ -83,6 +83,11 @@ def expect(answer: requests.Response, *statuses: int) -> requests.Response:
     return answer
 
 
+def refused(answer: requests.Response) -> None:
+    if not 400 <= answer.status_code < 500:
+        raise Failed(f"answered {answer.status_code} instead of refusing it")
+
+
 def none_wrong(faults: Iterable[str]) -> None:
     """Failed, with every fault on a line of its own."""
     found = list(faults)

@@ -108,7 +108,7 @@ def test_without_a_key_ours_refuses_every_call(hospital: Ehr) -> None:
         "the answer.systemActions is []",
         "a uuid is missing",
         "answered 200 instead of 404",
-        "answered 200 instead of 400",
+        "answered 200 instead of refusing it",
     ],
 )
 def test_each_fault_of_a_bad_service_is_named(fault: str) -> None:
