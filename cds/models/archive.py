@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 
+from cds.errors import FhirError
 from cds.fields import EncryptedField
+from cds.http import origin
 from cds.models.ehr import Ehr
 
 
@@ -14,6 +18,14 @@ def _is_ae_title(name: str) -> None:
     """PS3.5, 6.2, AE: printable ASCII without a backslash, and not blank."""
     if not (name.isascii() and name.isprintable() and name.strip() and "\\" not in name):
         raise ValidationError("Not an AE title: letters, digits, spaces and most signs of ASCII; no backslash.")
+
+
+def _spelt_out(url: str) -> str:
+    """What two spellings of one address have in common."""
+    try:
+        return f"{origin(url)}{urlsplit(url).path}".rstrip("/")
+    except FhirError:
+        return url  # no address at all, which the field says
 
 
 class Pacs(models.Model):
@@ -78,5 +90,20 @@ class Pacs(models.Model):
         missing = {name: "Needed for this kind of archive." for name in wanted if not getattr(self, name)}
         if missing:
             raise ValidationError(missing)
+        self._require_apart()
         if self.searched and self.kind != self.Kind.DICOMWEB:
             raise ValidationError({"searched": "Only DICOMweb can be searched (QIDO-RS)."})
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """What tells it from other archives."""
+        if self.kind == self.Kind.DICOMWEB:
+            return (_spelt_out(self.url),)
+        return (self.host.lower(), str(self.port), self.called_ae) if self.kind == self.Kind.DIMSE else ()
+
+    def _require_apart(self) -> None:
+        """A test EHR never writes where a production one does."""
+        others = Pacs.objects.exclude(pk=self.pk).exclude(kind=self.Kind.FOLDER).select_related("ehr")
+        for other in others:
+            if other.place == self.place and other.ehr.is_test != self.ehr.is_test:
+                raise ValidationError(f"{other.ehr} has this archive, and one of the two is a test system.")

@@ -53,6 +53,21 @@ def test_a_secret_is_kept_encrypted_and_never_shown(administrator: Client, ehr: 
     assert "only for tests" not in str(AuditEntry.objects.get(action="configure").detail)
 
 
+@pytest.mark.parametrize("archive", [WEB, DIMSE], ids=["dicomweb", "dimse"])
+def test_a_test_system_never_shares_an_archive_with_a_production_one(
+    administrator: Client, ehr: Ehr, archive: dict[str, str]
+) -> None:
+    other = Ehr.objects.create(name="Other hospital", fhir_base="https://ehr.example.org/fhir")
+    same = {name: value for name, value in archive.items() if name != "new_secret"}
+    Pacs.objects.create(ehr=other, **same)
+    other_spelling = {name: value.replace("pacs.", "PACS.") for name, value in archive.items()}
+    status, shown = page(administrator, ehr, **other_spelling)
+    assert status != KEPT
+    assert "Other hospital has this archive, and one of the two is a test system." in shown
+    Ehr.objects.filter(pk=other.pk).update(environment=Ehr.Environment.TEST)
+    assert page(administrator, ehr, **archive)[0] == KEPT
+
+
 def test_an_empty_secret_leaves_the_one_that_is_kept(administrator: Client, ehr: Ehr) -> None:
     page(administrator, ehr, **WEB)
     assert page(administrator, ehr, **(WEB | {"new_secret": "", "user": "other"}))[0] == KEPT

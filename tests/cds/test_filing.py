@@ -23,7 +23,14 @@ VERIFIED = Verification(name="Dr. Chika Okafor", organization="Demo hospital", a
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, settings: Settings) -> Path:
     settings.DICOM_FOLDER = tmp_path / "archive"
-    return tmp_path / "archive"
+    return tmp_path / "archive" / "test"  # of a test system
+
+
+def test_reports_of_patients_lie_apart_from_those_of_test_systems(ehr: Ehr, folder: Path) -> None:
+    ehr.environment = Ehr.Environment.PRODUCTION
+    file_report(REPORT, measured=OBSERVATION, patient=ADA, ehr=ehr)
+    assert len(list(folder.parent.glob("*.dcm"))) == 2
+    assert not folder.exists()
 
 
 def test_both_are_filed_in_one_study_and_filing_again_adds_nothing(ehr: Ehr, folder: Path) -> None:

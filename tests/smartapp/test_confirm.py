@@ -21,7 +21,7 @@ AGREE = "I have read this result and agree with it"
 @pytest.fixture(autouse=True)
 def archive(tmp_path: Path, settings: Settings) -> Path:
     settings.DICOM_FOLDER = tmp_path / "archive"
-    return tmp_path / "archive"
+    return tmp_path / "archive" / "test"  # of a test system
 
 
 @pytest.fixture

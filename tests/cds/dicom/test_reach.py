@@ -42,7 +42,7 @@ def test_without_an_archive_the_folder_is_tried_and_nothing_is_left_in_it(
 ) -> None:
     settings.DICOM_FOLDER = tmp_path / "archive"
     assert "can be written" in steps(ehr)["folder"].told
-    assert list((tmp_path / "archive").iterdir()) == []
+    assert list((tmp_path / "archive" / "test").iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(ehr: Ehr, tmp_path: Path, settings: Settings) -> None:

@@ -37,7 +37,7 @@ Status = WriteBack.Status
 @pytest.fixture(autouse=True)
 def archive(tmp_path: Path, settings: Settings) -> Path:
     settings.DICOM_FOLDER = tmp_path / "archive"
-    return tmp_path / "archive"
+    return tmp_path / "archive" / "test"  # of a test system
 
 
 def client_of(ehr: Ehr, patient_id: str = "ada", scope: str = "patient/*.cruds") -> FhirServer:
