@@ -47,8 +47,8 @@ def open_chart(page: Page, patient: str) -> None:
 
 
 def open_app(page: Page) -> FrameLocator:
-    """From the card's link into the frame."""
-    page.get_by_role("link", name="See why").or_(page.get_by_role("button", name="See why")).click()
+    """From the first card's link into the frame."""
+    page.get_by_role("link", name="See why").or_(page.get_by_role("button", name="See why")).first.click()
     return page.frame_locator("iframe")
 
 
