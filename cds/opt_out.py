@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from cds import audit
 from cds.leaving import leave
-from cds.models import Assessment, Ehr, OptOut, PopulationResult
+from cds.models import Assessment, Ehr, OptOut, PopulationResult, Replayed
 from cds.retention import forget
 from scoring.models import Prediction
 
@@ -38,6 +38,7 @@ def opt_out_by_key(ehr: Ehr, key: str, *, actor: str) -> bool:
             audit.record("opt-out", actor=actor, ehr=ehr, patient_key=key)
     if not settings.AUDIT_HOLD:
         forget(assessments)
+        Replayed.objects.filter(assessment__in=assessments).delete()  # a reviewer's page repeats facts
     return created
 
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from cds import registry, tasks
 from cds.context import PatientContext
 from cds.facts import Person
-from cds.models import Assessment, AuditEntry, Ehr, OptOut
+from cds.models import Assessment, AuditEntry, Ehr, OptOut, Replayed
 from cds.opt_out import opt_out, withdraw
 
 SERVICE = registry.get("diabetes-risk")
@@ -59,7 +59,10 @@ def test_what_was_queued_is_not_scored(ehr: Ehr) -> None:
 
 def test_the_facts_that_were_kept_go_and_those_of_others_stay(ehr: Ehr) -> None:
     mine, another = opened(ehr), opened(ehr, "p2")
+    for assessment in (mine, another):
+        Replayed.objects.create(assessment=assessment, verdict="same", report=b"what a reviewer was shown")
     opt_out(ehr, "p1", actor="a")
+    assert Replayed.objects.get().assessment == another
     mine.refresh_from_db()
     another.refresh_from_db()
     assert mine.snapshot is None
