@@ -68,7 +68,7 @@ class EhrAdmin(admin.ModelAdmin[Ehr]):
             "CDS Hooks",
             {"fields": ("hook_issuer", "hook_jwks_url", "hook_algorithms", "hook_tenant", "hooks_version")},
         ),
-        ("Populations", {"fields": ("population_groups", "file_origins", "crawl_pace")}),
+        ("Populations", {"fields": ("population_groups", "file_origins", "export_filters", "crawl_pace")}),
         ("Whose data", {"fields": ("test_patients", "labels_read", "restricted_in_hooks")}),
     )
 

@@ -54,8 +54,12 @@ def bring(file: ExportFile, *, ehr: Ehr, auth: AuthBase | None) -> Generator[Fet
     with files_session_for(ehr) as session, closing(_opened(session, bytes(file.url).decode(), auth)) as response:
         _require_ndjson(response)
         found = hashlib.sha256()
-        with open(part, "wb", opener=_owner_only) as out:
-            size, lines = yield from _copy(response, out, found, name=file.name)
+        try:
+            with open(part, "wb", opener=_owner_only) as out:
+                size, lines = yield from _copy(response, out, found, name=file.name)
+        except FhirInvalid:
+            part.unlink()
+            raise
     _require_whole(file, part, lines)
     part.replace(file.path)
     file.size, file.lines, file.sha256 = size, lines, found.hexdigest()
@@ -120,7 +124,7 @@ def _blocks(response: requests.Response) -> Iterator[bytes]:
 
 def _require_room(out: BinaryIO, size: int) -> None:
     if size > FILE_BYTES:
-        raise FhirInvalid("A file of the export is larger than 50 GB.")
+        raise FhirInvalid(f"A file of the export is larger than {FILE_BYTES / 1e9:g} GB.")
     if shutil.disk_usage(Path(out.name).parent).free < settings.BULK_FREE_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -15,7 +15,7 @@ from cds.bulk import download, manifest
 from cds.bulk.accounts import settle
 from cds.bulk.changed import newcomers, take_note
 from cds.bulk.crawl import about, crawl, everybody, listing
-from cds.bulk.kickoff import NoExport, kick_off
+from cds.bulk.kickoff import NoExport, narrowed, type_filters
 from cds.bulk.pace import Fetching, due, put_off
 from cds.bulk.polling import await_manifest
 from cds.errors import BadInput, CdsError, FhirError, FhirRefused, FhirUnreachable, Gone
@@ -119,11 +119,13 @@ def _require_a_file(export: Export) -> None:
 
 def _begin(export: Export, access: Access, session: requests.Session) -> Iterator[Fetching]:
     """The address is kept before anybody looks there: whoever is killed from now on goes on there."""
-    export.kinds = sorted({need.resource for need in _asked(export, access)})
+    needs = _asked(export, access)
+    export.kinds = sorted({need.resource for need in needs})
+    filters = type_filters(needs) if access.ehr.export_filters else []
     parameters = [("_type", kind) for kind in export.kinds]
     if since := export.run.since:
         parameters.append(("_since", since.isoformat()))
-    url = yield from kick_off(export, session, parameters)
+    url = yield from narrowed(export, session, parameters, filters)
     export.status_url, export.tries, export.next_at = url.encode(), 0, None
     export.save()
     asked = {"types": export.kinds, "since": since.isoformat() if since else ""}

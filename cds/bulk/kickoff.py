@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import logging
+from collections.abc import Generator, Iterable
 from urllib.parse import quote, urlencode, urljoin
 
 import msgspec
@@ -10,14 +11,19 @@ import requests
 
 from cds.bulk.pace import Fetching
 from cds.bulk.polling import insist
+from cds.codes import Code
 from cds.errors import FhirInvalid, FhirRefused
 from cds.fhir.client import reason_in
 from cds.http import origin
 from cds.models import Export
+from cds.needs import Need
+
+logger = logging.getLogger(__name__)
 
 _HEADERS = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
 _NOT_THERE = {404, 405, 501}
-_NOT_SO = {400, 405, 406, 415}  # to a GET by a server of STU4, which takes POST alone
+_NOT_SO = {400, 405, 406, 414, 415}  # to a GET by a server of STU4, which takes POST alone, or that is too long for it
+_UNWANTED = range(400, 429)  # with _typeFilter
 
 
 class NoExport(Exception):
@@ -25,6 +31,33 @@ class NoExport(Exception):
 
 
 Parameters = list[tuple[str, str]]
+
+
+def narrowed(
+    export: Export, session: requests.Session, parameters: Parameters, filters: Parameters
+) -> Generator[Fetching, None, str]:
+    """With `_typeFilter`; where the EHR refuses that, without: whatever comes is picked through here all the same."""
+    try:
+        return (yield from kick_off(export, session, [*parameters, *filters]))
+    except NoExport:
+        if not filters:
+            raise
+    except FhirInvalid as error:
+        if not filters or error.http_status not in _UNWANTED:
+            raise
+    logger.warning("run %s: the EHR takes no _typeFilter, and is asked for all of each type", export.run_id)
+    return (yield from kick_off(export, session, parameters))
+
+
+def type_filters(needs: Iterable[Need]) -> Parameters:
+    """By type one search for all the codes that the needs ask for; none of a type of which a need asks for all."""
+    needs, found = list(needs), list[tuple[str, str]]()
+    whole = {need.resource for need in needs if not need.all_codes}
+    for kind in sorted({need.resource for need in needs} - whole):
+        codes = sorted(frozenset[Code]().union(*(need.all_codes for need in needs if need.resource == kind)))
+        query = urlencode({"code": ",".join(f"{one.system}|{one.code}" for one in codes)})
+        found.append(("_typeFilter", f"{kind}?{query}"))
+    return found
 
 
 def kick_off(export: Export, session: requests.Session, parameters: Parameters) -> Generator[Fetching, None, str]:

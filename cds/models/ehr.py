@@ -152,6 +152,11 @@ class Ehr(models.Model):
         blank=True,
         help_text="Origins of the files of its exports (Bulk Data), where they do not lie at the FHIR base.",
     )
+    export_filters = models.BooleanField(
+        default=False,
+        verbose_name="its exports can be narrowed",
+        help_text="Its $export is asked only for the codes that a service needs (_typeFilter); where it refuses that, for all.",
+    )
     crawl_pace = models.FloatField(
         default=5.0,
         validators=[MinValueValidator(0.1)],

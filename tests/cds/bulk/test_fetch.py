@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from pytest_django import Settings
 
-from cds.bulk import Fetching
+from cds.bulk import Fetching, download
 from cds.models import AuditEntry, Ehr, ExportFile, PopulationRun
 from cds.population import cancel, pause, resume, sweep
 from smartapp.demo_ehr.export import jobs
+from smartapp.demo_ehr.store import chart_store
 from tests.bulk_ehr import NDJSON, BulkEhr, Said
 from tests.cds.bulk.conftest import gone_on, opened
 from tests.cds.population.conftest import reasons
@@ -83,6 +86,43 @@ def test_an_export_is_asked_for_with_the_types_that_the_service_needs(exporting:
     assert (asked.headers["accept"], asked.headers["prefer"]) == ("application/fhir+json", "respond-async")
     assert asked.headers["authorization"].startswith("Bearer ")
     assert AuditEntry.objects.filter(action="bulk-export", ehr=exporting).exists()
+
+
+@pytest.fixture
+def narrowed(exporting: Ehr) -> Ehr:
+    """An administrator has said that it takes `_typeFilter`."""
+    exporting.export_filters = True
+    exporting.save()
+    return exporting
+
+
+def test_only_the_codes_that_are_needed_are_asked_for_where_the_server_takes_filters(hospital: Ehr) -> None:
+    hospital.export_filters = True
+    hospital.save()
+    run = gone_on(opened(hospital))
+    assert reasons(run) == THE_CAST
+    (observations,) = (said for name, said in run.files.items() if name.startswith("Observation"))
+    assert 0 < observations["used"] == observations["lines"]
+    assert len(chart_store().all("Observation")) > observations["lines"]
+
+
+def test_a_filter_is_one_search_a_type_and_survives_a_server_that_ignores_it(narrowed: Ehr, exporter: BulkEhr) -> None:
+    assert reasons(gone_on(opened(narrowed))) == THE_CAST
+    kind, _, query = exporter.last("GET", PATIENTS).query["_typeFilter"].partition("?")
+    codes = dict(parse_qsl(query))["code"].split(",")
+    assert kind == "Observation"
+    assert "http://loinc.org|4548-4" in codes
+    assert len(codes) == len(set(codes))
+
+
+@pytest.mark.parametrize("issue", ["invalid", "not-supported"])
+def test_where_filters_are_refused_everything_is_asked_for(narrowed: Ehr, exporter: BulkEhr, issue: str) -> None:
+    paths = (PATIENTS, "/fhir/$export")[: 1 + (issue == "not-supported")]
+    for path in paths:
+        for method in ("GET", "POST"):
+            exporter.next[f"{method} {path}"] = [Said.outcome(400, issue)]
+    assert reasons(gone_on(opened(narrowed))) == THE_CAST
+    assert "_typeFilter" not in exporter.last("GET", PATIENTS).query
 
 
 def test_a_group_is_exported_by_its_own_address(exporting: Ehr, exporter: BulkEhr) -> None:
@@ -329,6 +369,23 @@ def test_gzip_is_inflated(exporting: Ehr, exporter: BulkEhr) -> None:
     exporter.next[f"GET {FILE}"] = [Said(body=zipped, headers={"Content-Type": NDJSON, "Content-Encoding": "gzip"})]
     assert reasons(gone_on(opened(exporting))) == THE_CAST
     assert "gzip" in exporter.last("GET", FILE).headers["accept-encoding"]
+
+
+def test_a_gzip_bomb_ends_at_the_limit_and_leaves_nothing_on_the_disk(
+    exporting: Ehr, exporter: BulkEhr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "FILE_BYTES", 5_000_000)
+    bomb = gzip.compress(b" " * 60_000_000, 1)
+    assert len(bomb) < 500_000
+    exporter.next[f"GET {FILE}"] = [Said(body=bomb, headers={"Content-Type": NDJSON, "Content-Encoding": "gzip"})]
+    run = opened(exporting)
+    tracemalloc.start()
+    gone_on(run)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (run.state, run.error) == (State.FAILED, "A file of the export is larger than 0.005 GB.")
+    assert most < 30_000_000
+    assert sum(file.stat().st_size for file in run.spool.rglob("Patient*")) == 0
 
 
 def test_a_full_disk_is_named(exporting: Ehr, exporter: BulkEhr, settings: Settings) -> None:
