@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("cds", "0293_who_changed"),
+        ("cds", "0294_drawn_by_place"),
     ]
 
     operations = [
