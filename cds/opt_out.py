@@ -15,6 +15,7 @@ from cds import audit
 from cds.leaving import leave
 from cds.models import Assessment, Ehr, OptOut, PopulationResult, Replayed
 from cds.retention import forget
+from cds.writeback import call_off_all
 from scoring.models import Prediction
 
 
@@ -34,6 +35,7 @@ def opt_out_by_key(ehr: Ehr, key: str, *, actor: str) -> bool:
         assessments.update(fingerprint=Cast("pk", CharField()))
         Prediction.objects.filter(case__in=assessments.values("pk")).delete()
         leave(ehr, [key], PopulationResult.Left.OPTED_OUT)
+        call_off_all(ehr, key, actor=actor, failure="The patient has opted out.")
         if created:
             audit.record("opt-out", actor=actor, ehr=ehr, patient_key=key)
     if not settings.AUDIT_HOLD:

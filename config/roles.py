@@ -13,7 +13,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "integrator": (
         *("cds.add_ehr", "cds.change_ehr"),
         *("cds.add_pacs", "cds.change_pacs", "cds.delete_pacs"),
-        *("cds.resend_writeback", "cds.delete_knownlimit", "cds.listen"),
+        *("cds.resend_writeback", "cds.call_off_writeback", "cds.delete_knownlimit", "cds.listen"),
         *("cds.add_enabledservice", "cds.change_enabledservice", "cds.switch_off", "cds.ask_stage"),
         *("cds.ask_model", "cds.roll_back_model", "scoring.acknowledge_drift"),
         "cds.steer_run",
@@ -28,7 +28,10 @@ ROLES: dict[str, tuple[str, ...]] = {
         *("cds.steer_run", "cds.open_worklist"),
         "scoring.acknowledge_drift",
     ),
-    "safety officer": ("cds.retract_writeback", "cds.resend_writeback", "cds.switch_off", "cds.review_feedback"),
+    "safety officer": (
+        *("cds.retract_writeback", "cds.resend_writeback", "cds.call_off_writeback"),
+        *("cds.switch_off", "cds.review_feedback"),
+    ),
     "auditor": (),
 }
 

@@ -194,6 +194,17 @@ class Section:
         return rows.exclude(successor=None).select_related("successor").first()
 
     @property
+    def may_call_off(self) -> bool:
+        """Something is still to be saved, and it was this clinician who asked for it."""
+        unsent = [one for one in self.kept if one.status not in {WriteBack.Status.SENT, WriteBack.Status.DECLINED}]
+        return bool(unsent) and self.may_retract and self.assessment is not None and not self.assessment.retracted_at
+
+    @cached_property
+    def undo(self) -> WriteBack | None:
+        """How far it is taken back what was half saved."""
+        return self.assessment.write_backs.filter(aim=Aim.UNDO).first() if self.assessment else None
+
+    @property
     def saved(self) -> bool:
         """Is there nothing that another press would do?"""
         waits = any(one.status == WriteBack.Status.WAITING for one in self.earlier)
@@ -243,6 +254,10 @@ class Section:
         return REASONS
 
     @property
+    def in_chart(self) -> bool:
+        return any(one.target == WriteBack.Target.CHART and one.written for one in self.kept)
+
+    @property
     def in_archive(self) -> bool:
         return any(one.target == WriteBack.Target.ARCHIVE and one.written for one in self.kept)
 
@@ -261,6 +276,8 @@ class Section:
     @property
     def obstacle(self) -> str:
         """Why nothing can be saved; "" if it can."""
+        if self.undo and (self.undo.left or not self.undo.written):
+            return "It cannot be saved any more: saving it was called off."
         if not self.records:
             return "There is no estimate to save."
         if enabled(self.session.ehr, self.service).write_back == EnabledService.WriteBackPolicy.OFF:

@@ -161,6 +161,14 @@ class Reason(Enum):
         kept="The chart is as it was.",
         to_do="Go back and choose a reason. What a colleague saved, they or a safety officer can retract.",
     )
+    NOT_CALLED_OFF = Words(
+        status=409,
+        title="Nothing was called off",
+        happened="It is just being sent, there is nothing to call off, somebody else asked for it, or the button did not "
+        "come from the page that Bedside showed you.",
+        kept="What was saved stays as it is.",
+        to_do="Go back to the page: it says what is the case.",
+    )
     NOT_CONFIRMED = Words(
         status=409,
         title="Nothing was confirmed",
@@ -172,7 +180,8 @@ class Reason(Enum):
     NOT_SAVED = Words(
         status=409,
         title="Nothing was saved",
-        happened="This answer cannot be saved: saving is switched off, it was retracted, or there is no answer yet.",
+        happened="This answer cannot be saved: saving is switched off, it was retracted or called off, or there is no "
+        "answer yet.",
     )
     OTHER_PATIENT = Words(
         status=409,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from smartapp import closing, confirm, model_pages, pages, retract, views, wrong
+from smartapp import calling_off, closing, confirm, model_pages, pages, retract, views, wrong
 from smartapp.launch import views as launch
 
 _MODEL = "models/<str:name>/<str:version>"
@@ -31,6 +31,7 @@ urlpatterns = [
     path(_ASSESSMENT.format("answers"), views.part, name="part"),
     path(_ASSESSMENT.format("plots") + "/<slug:name>/<slug:size>/<slug:theme>.svg", views.plot, name="plot"),
     path(_ASSESSMENT.format("save"), views.save, name="save"),
+    path(_ASSESSMENT.format("call-off"), calling_off.stop, name="call-off"),
     path(_ASSESSMENT.format("confirm"), confirm.vouch, name="confirm"),
     path(_ASSESSMENT.format("retract"), retract.take_back, name="retract"),
     path(_ASSESSMENT.format("wrong"), wrong.report, name="wrong"),

@@ -17,7 +17,7 @@ from cds.errors import BadInput
 from cds.identity import PatientIdentity
 from cds.writeback import WriteBackOff, write_back
 from scoring.plots import THEMES, svg
-from smartapp import answers, confirm, glass, retract, sessions
+from smartapp import answers, calling_off, confirm, glass, retract, sessions
 from smartapp.banner import age, read_patient
 from smartapp.frames import in_frame_of
 from smartapp.models import SmartSession
@@ -136,6 +136,7 @@ def _section(answer: answers.Answer, session: SmartSession, patient: PatientIden
     return {
         "section": Section(answer, session),
         "token": sessions.form_token(session, about),
+        "call_off_token": sessions.form_token(session, calling_off.FORM, about),
         "confirm_token": sessions.form_token(session, confirm.FORM, about),
         "retract_token": sessions.form_token(session, retract.FORM, about),
         "seen": sessions.form_token(session, about, patient.as_seen()),

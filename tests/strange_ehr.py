@@ -175,10 +175,15 @@ class StrangeEhr(ThreadingHTTPServer):
         if not versions[-1]:
             return _refusal(410)
         etag = f'W/"{versions[-1]["meta"]["versionId"]}"'
+        if method in {"PUT", "DELETE"} and headers.get("If-Match") not in {None, etag}:
+            return _refusal(412)
         if method == "PUT":
-            if headers.get("If-Match") not in {None, etag}:
-                return _refusal(412)
             return 200, {}, self.put(body)
+        if method == "DELETE":
+            if "delete" not in self.can[path.partition("/")[0]]:
+                return _refusal(405)
+            self.delete(path)
+            return 204, {}, None
         return 200, {"ETag": etag}, versions[-1]
 
     def transaction(self, bundle: Resource) -> Answer:
@@ -225,6 +230,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self.handle_fhir("PUT")
 
+    def do_DELETE(self) -> None:
+        self.handle_fhir("DELETE")
+
     def handle_fhir(self, method: str) -> None:
         server, parts = self.server, urlsplit(self.path)
         path = parts.path.removeprefix("/fhir").strip("/")
@@ -237,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is None or fault.done or fault.status == 0:
             answer = server.answer(method, path, parts.query, self.headers, body)
         if fault is None or fault.status == 0:
-            self.reply(answer[0], answer[1], json.dumps(answer[2]).encode())
+            self.reply(answer[0], answer[1], json.dumps(answer[2]).encode() if answer[0] != 204 else b"")
         elif fault.silent:
             server.closing.wait()
         else:

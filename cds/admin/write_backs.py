@@ -20,6 +20,8 @@ from cds.errors import BadInput
 from cds.models import KnownLimit, WriteBack
 from cds.writeback import ask
 from cds.writeback.alone import can
+from cds.writeback.call_off import SAVING
+from cds.writeback.outbox import UNSENT
 from cds.writeback.retract import retract_for_safety
 
 
@@ -36,12 +38,13 @@ class WriteBackAdmin(ReadOnly):
         *("assessment", "aim", "successor", "target", "status", "failure", "form", "lacking", "resources"),
         *("tries", "delays", "due_at", "requested_at", "sent_at", "reason"),
     )
-    actions = ("again",)
+    actions = ("again", "call_off")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
             path("again/", view(partial(again_page, self)), name="cds_writeback_again"),
+            path("call-off/", view(partial(call_off_page, self)), name="cds_writeback_call_off"),
             path("<int:row_id>/retract/", view(partial(retract_page, self)), name="cds_writeback_retract"),
             *super().get_urls(),
         ]
@@ -60,18 +63,32 @@ class WriteBackAdmin(ReadOnly):
     @admin.action(description="Send again", permissions=["resend"])
     def again(self, request: HttpRequest, queryset: QuerySet[WriteBack]) -> HttpResponse:
         """To the page that asks why."""
-        picked = ",".join(str(pk) for pk in queryset.values_list("pk", flat=True))
-        return redirect(f"{reverse('admin:cds_writeback_again')}?rows={picked}")
+        return _asked_why("again", queryset)
+
+    def has_call_off_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("cds.call_off_writeback")
+
+    @admin.action(description="Call off", permissions=["call_off"])
+    def call_off(self, request: HttpRequest, queryset: QuerySet[WriteBack]) -> HttpResponse:
+        """To the page that asks why."""
+        return _asked_why("call_off", queryset)
+
+
+def _asked_why(page: str, queryset: QuerySet[WriteBack]) -> HttpResponse:
+    picked = ",".join(str(pk) for pk in queryset.values_list("pk", flat=True))
+    return redirect(f"{reverse(f'admin:cds_writeback_{page}')}?rows={picked}")
+
+
+def _picked(request: HttpRequest) -> QuerySet[WriteBack]:
+    picked = [int(pk) for pk in request.GET.get("rows", "").split(",") if pk.isdecimal()]
+    return WriteBack.objects.filter(pk__in=picked).select_related("assessment__ehr")
 
 
 def again_page(model_admin: WriteBackAdmin, request: HttpRequest) -> HttpResponse:
     """What will happen, and why it should."""
     if not model_admin.has_resend_permission(request):
         raise PermissionDenied
-    picked = [int(pk) for pk in request.GET.get("rows", "").split(",") if pk.isdecimal()]
-    rows = (
-        WriteBack.objects.filter(pk__in=picked).exclude(status=WriteBack.Status.SENT).select_related("assessment__ehr")
-    )
+    rows = _picked(request).exclude(status=WriteBack.Status.SENT)
     form = WhyForm(request.POST or None)
     if form.is_valid():
         try:
@@ -87,6 +104,26 @@ def again_page(model_admin: WriteBackAdmin, request: HttpRequest) -> HttpRespons
             return redirect("admin:cds_writeback_changelist")
     shown = {"form": form, "rows": rows}
     return pages.rendered(model_admin, request, "writeback/again", "Send again", **shown)
+
+
+def call_off_page(model_admin: WriteBackAdmin, request: HttpRequest) -> HttpResponse:
+    """What will not be written, what is taken back, and why."""
+    if not model_admin.has_call_off_permission(request):
+        raise PermissionDenied
+    rows = _picked(request).filter(status__in=UNSENT, aim__in=SAVING)
+    form = WhyForm(request.POST or None)
+    if form.is_valid():
+        try:
+            count = ask.call_off(
+                list(rows.values_list("pk", flat=True)), by=pages.whoever(request), why=form.cleaned_data["why"]
+            )
+        except BadInput as error:
+            form.add_error("why", str(error))
+        else:
+            messages.success(request, f"{count} called off. This list shows how what was half written is taken back.")
+            return redirect("admin:cds_writeback_changelist")
+    shown = {"form": form, "rows": rows}
+    return pages.rendered(model_admin, request, "writeback/call_off", "Call off", **shown)
 
 
 class RetractForm(forms.Form):

@@ -92,8 +92,9 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
             "PUT", self.within_base(path), data=body, headers={"Content-Type": self.dialect.media_type, **headers}
         )
 
-    def delete(self, path: str) -> None:
-        self._send("DELETE", self.within_base(path))
+    def delete(self, path: str, *, if_match: str = "") -> None:
+        """With `if_match`, only that version: what somebody has changed since is theirs, too."""
+        self._send("DELETE", self.within_base(path), headers={"If-Match": if_match} if if_match else {})
 
     def update(self, path: str, resource: Any, *, if_match: str) -> None:
         """Put back what `read` gave, unless there is a newer version by now."""

@@ -9,6 +9,8 @@ from cds.fields import EncryptedField
 from cds.models.assessment import Assessment
 from cds.models.ehr import Ehr
 
+DELETED = "deleted"  # in `steps`, in place of a version
+
 
 class WriteBack(models.Model):
     """What should become of one answer at one place (`aim`), and how far that has come (`status`).
@@ -24,6 +26,7 @@ class WriteBack(models.Model):
         SUPERSEDE = "supersede", "Mark it as superseded by a later result"
         RETRACT = "retract", "Mark it as entered in error"
         CONFIRM = "confirm", "Mark it as confirmed by a clinician"
+        UNDO = "undo", "Take back what was half written"
 
     class Target(models.TextChoices):
         CHART = "chart", "FHIR, into the chart"
@@ -83,6 +86,7 @@ class WriteBack(models.Model):
         ]
         permissions = [
             ("resend_writeback", "Can send a write-back again"),
+            ("call_off_writeback", "Can call off a write-back"),
             ("retract_writeback", "Can retract what was written"),
         ]
 
@@ -93,6 +97,11 @@ class WriteBack(models.Model):
     def written(self) -> bool:
         """It stands there."""
         return self.status == self.Status.SENT
+
+    @property
+    def left(self) -> list[str]:
+        """Of what was taken back, what could not be deleted and stands there as entered in error."""
+        return [place for place in self.resources if self.steps.get(place, DELETED) != DELETED]
 
 
 class KnownLimit(models.Model):

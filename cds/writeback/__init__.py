@@ -7,6 +7,7 @@ A `WriteBack` row is the outbox entry of one assessment and one target; read `sa
 from __future__ import annotations
 
 from cds.writeback.allowed import WriteBackOff
+from cds.writeback.call_off import call_off, call_off_all
 from cds.writeback.confirm import NotNow, confirm
 from cds.writeback.handed import handed_over, to_hand_over
 from cds.writeback.kept import Kept, records
@@ -20,6 +21,8 @@ __all__ = [
     "NotYours",
     "WriteBackOff",
     "automatic",
+    "call_off",
+    "call_off_all",
     "confirm",
     "due",
     "handed_over",

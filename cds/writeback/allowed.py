@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cds.errors import BadInput, CdsError
 from cds.identity import PatientIdentity
-from cds.models import Assessment, EnabledService
+from cds.models import Assessment, EnabledService, WriteBack
 from cds.writeback.hand import Hand
 
 Policy = EnabledService.WriteBackPolicy
@@ -21,6 +21,7 @@ def require_allowed(assessment: Assessment, *, confirmed: bool = True) -> None:
     ehr = assessment.ehr
     if Assessment.objects.filter(pk=assessment.pk).exclude(retracted_at=None).exists():  # a moment ago, perhaps
         raise WriteBackOff("it was retracted; nothing was written")
+    _require_undone(assessment)
     row = EnabledService.objects.filter(ehr=ehr, service_id=assessment.service_id).first()
     if row is None or not row.shown:
         raise WriteBackOff("this service is not shown at this EHR; nothing was written")
@@ -30,6 +31,17 @@ def require_allowed(assessment: Assessment, *, confirmed: bool = True) -> None:
         raise WriteBackOff("nobody has confirmed it, and the policy is no longer to write without; nothing was written")
     if ehr.opt_outs.filter(patient_key=assessment.patient_key).exists():
         raise WriteBackOff("the patient has opted out; nothing was written")
+
+
+def _require_undone(assessment: Assessment) -> None:
+    """What an earlier try has left there would be taken for what this one writes."""
+    undo = assessment.write_backs.filter(aim=WriteBack.Aim.UNDO).first()
+    if undo and not undo.written:
+        raise WriteBackOff(
+            "it was called off, and what was half written is still to be taken back; nothing was written"
+        )
+    if undo and undo.left:
+        raise WriteBackOff("it was called off, and its half stands there as entered in error; nothing was written")
 
 
 def require_same(assessment: Assessment, hand: Hand) -> None:

@@ -14,10 +14,7 @@ from cds.writeback.hand import Hand
 
 _NEEDED = ("Patient.r",)
 _WANTED = (
-    *("RiskAssessment.c", "RiskAssessment.rs", "RiskAssessment.u"),
-    *("Observation.c", "Observation.rs", "Observation.u"),
-    *("DocumentReference.c", "DocumentReference.rs", "DocumentReference.u"),
-    *("DiagnosticReport.c", "DiagnosticReport.rs", "DiagnosticReport.u"),
+    *(f"{form}.{letters}" for form in WriteBack.Form.values for letters in ("c", "rs", "u", "d")),
     *("Device.c", "Device.rs", "Provenance.c", "Provenance.rs"),
 )
 

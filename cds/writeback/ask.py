@@ -8,8 +8,9 @@ from django.db import transaction
 
 from cds import audit
 from cds.approval import reason
-from cds.models import KnownLimit, WriteBack
+from cds.models import Assessment, KnownLimit, WriteBack
 from cds.writeback import outbox
+from cds.writeback.call_off import stop
 
 
 def send_again(row_ids: Iterable[int], *, by: str, why: str) -> int:
@@ -24,6 +25,17 @@ def send_again(row_ids: Iterable[int], *, by: str, why: str) -> int:
             _note("send-again", row, by=by, reason=said)
         KnownLimit.objects.filter(ehr__in={row.assessment.ehr_id for row in rows}).delete()
         return outbox.again(WriteBack.objects.filter(pk__in=[row.pk for row in rows]), reason=said)
+
+
+def call_off(row_ids: Iterable[int], *, by: str, why: str) -> int:
+    """What is not sent yet will not be, and half of a chart is taken back; how many."""
+    said, rows = reason(why)[:200], WriteBack.objects.filter(pk__in=row_ids)
+    with transaction.atomic():
+        about = Assessment.objects.filter(pk__in=rows.values("assessment")).select_related("ehr")
+        return sum(
+            stop(one, rows, actor=one.ehr.pseudonym(by), failure="An administrator called it off.", reason=said)
+            for one in about
+        )
 
 
 def forget(limit: KnownLimit, *, by: str) -> None:

@@ -62,10 +62,10 @@ def confirm(
 
 
 def saved(assessment: Assessment) -> list[WriteBack]:
-    """Where it stands; [] as long as anything is on its way."""
-    rows = list(assessment.write_backs.filter(aim=Aim.WRITE))
-    over = all(row.status in {Status.SENT, Status.DECLINED} for row in rows)
-    return [row for row in rows if row.written] if over else []
+    """Where it stands; [] as long as anything is on its way, and where half of it was taken back."""
+    rows = list(assessment.write_backs.filter(aim__in=[Aim.WRITE, Aim.UNDO]))
+    over = all(row.status in {Status.SENT, Status.DECLINED} and not (row.aim == Aim.UNDO and row.left) for row in rows)
+    return [row for row in rows if row.written and row.aim == Aim.WRITE] if over else []
 
 
 def obstacle(assessment: Assessment, *, by: str, name: str, may: May) -> str:

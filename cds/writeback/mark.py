@@ -12,9 +12,11 @@ from cds.errors import BadInput, CdsError, FhirError, FhirInvalid, FhirRefused
 from cds.fhir import stepwise
 from cds.fhir.amend import WRONG, Deed, Mark, has_identifier, marked, revision, said
 from cds.fhir.client import FhirServer
+from cds.fhir.elements import Resource
 from cds.fhir.transparency import MODEL_CARD, is_person
 from cds.fhir.write import ASSESSMENT, require_valid
 from cds.models import WriteBack
+from cds.models.write_back import DELETED
 from cds.words import moment
 from cds.writeback import outbox
 from cds.writeback.hand import Lend
@@ -25,7 +27,8 @@ from cds.writeback.taking import REFUSALS, Taking
 Aim = WriteBack.Aim
 Form = WriteBack.Form
 _GONE = {404, 410}
-_QUICKER = {409, 412}  # R4 says 412 to an If-Match that does not hold, STU3 409
+# R4 says 412 to an If-Match that does not hold, STU3 409; both say 409 to deleting what others refer to.
+_QUICKER = {409, 412}
 _PROVENANCE = "Provenance"
 
 
@@ -41,15 +44,16 @@ class StillWritten(CdsError):
 
 def mark_in_chart(row: WriteBack, lend: Lend) -> None:
     """Raises Declined where the EHR takes no change of something: that stands there unmarked, which is said."""
-    retracts = row.aim == Aim.RETRACT
-    if retracts and being_written(row.assessment):
+    takes_back = row.aim in {Aim.RETRACT, Aim.UNDO}
+    if takes_back and being_written(row.assessment):
         raise StillWritten("it is just being written, and is marked as soon as that has come to an end")
-    stands = of(row.assessment) if retracts else written(row.assessment)
+    stands = of(row.assessment) if takes_back else written(row.assessment)
     if stands is None:
         return
     hand = lend()
     writer = _Writer(row, stands, hand.client, Taking(row.assessment.ehr, hand))
-    for place in (places_even_lost if retracts else places)(stands, hand.client):
+    found = places_even_lost(stands, writer.taking) if takes_back else places(stands, hand.client)
+    for place in reversed(found):  # what refers to others before these
         if place not in row.steps:
             writer.step(place)
     writer.tell()
@@ -80,20 +84,30 @@ class _Writer:
             return
         except FhirError as error:
             if error.http_status in _GONE:
-                outbox.remember(self.row, steps={**self.row.steps, place: ""}, lacking=_deleted(kind))
+                self._gone(place, kind)
                 return
             if error.http_status not in REFUSALS:
                 raise
             self.taking.learn(kind, "update", error)
             self.obstacles[kind] = self.taking.obstacle(kind, "update")
             return
-        made = [place] if before else []
-        outbox.remember(
-            self.row, steps={**self.row.steps, place: before}, resources=[*self.row.resources, *made], form=kind
-        )
+        self._done(place, kind, before)
+
+    def _gone(self, place: str, kind: Form) -> None:
+        """Somebody has deleted it; or we have, and nobody was there to hear so."""
+        if self.row.aim == Aim.UNDO:
+            self._done(place, kind, DELETED)
+        else:
+            outbox.remember(self.row, steps={**self.row.steps, place: ""}, lacking=_deleted(kind))
+
+    def _done(self, place: str, kind: Form, before: str) -> None:
+        steps, made = {**self.row.steps, place: before}, [place] if before else []
+        outbox.remember(self.row, steps=steps, resources=[*self.row.resources, *made], form=kind)
 
     def _marked(self, place: str) -> str:
         """The version that was changed or confirmed. Whoever was quicker is read, and it is tried once more."""
+        if self.row.aim == Aim.UNDO and self._deleted(place):
+            return DELETED
         try:
             return self._put(place)
         except FhirError as error:
@@ -102,11 +116,9 @@ class _Writer:
             return self._put(place)
 
     def _put(self, place: str) -> str:
-        found, version = self.client.read(place)
-        if has_identifier(found, MODEL_CARD):
-            return ""  # everybody's, not this answer's
-        if not has_identifier(found, ASSESSMENT, beginning=str(self.row.assessment_id)):
-            raise BadInput("what stands in its place in the chart is not from Bedside; nothing was changed")
+        found, version = self._read(place)
+        if found is None:
+            return ""
         note, known = note_of(self.row, self.client), found.get("meta", {}).get("versionId", "")
         wanted = marked(found, mark_of(self.row), note, version=self.client.version)
         if wanted != found:
@@ -119,9 +131,37 @@ class _Writer:
         # By an earlier try whose answer was lost, or by somebody else.
         return place if self.row.tries > 1 and note in said(found) else ""
 
+    def _read(self, place: str) -> tuple[Resource | None, str]:
+        """What stands there and its version; None for the model card, which is everybody's and not this answer's."""
+        found, version = self.client.read(place)
+        if has_identifier(found, MODEL_CARD):
+            return None, version
+        if not has_identifier(found, ASSESSMENT, beginning=str(self.row.assessment_id)):
+            raise BadInput("what stands in its place in the chart is not from Bedside; nothing was changed")
+        return found, version
+
+    def _deleted(self, place: str) -> bool:
+        """Nobody was told that it is there, so it may go; but not if others refer to it or have changed it since."""
+        kind = place.partition("/")[0]
+        if not self.taking.takes(kind, "delete"):
+            return False
+        found, version = self._read(place)
+        if found is None:
+            return False
+        try:
+            self.client.delete(place, if_match=version)
+        except FhirError as error:
+            if error.http_status in REFUSALS - _GONE:
+                self.taking.learn(kind, "delete", error)
+            elif error.http_status not in _QUICKER:
+                raise
+            return False
+        return True
+
     def tell(self) -> None:
         """The Provenance of what was changed; a second one would be worse than none."""
-        changed = {place: before for place, before in self.row.steps.items() if before and place != _PROVENANCE}
+        steps = {place: before for place, before in self.row.steps.items() if place != _PROVENANCE}
+        changed = {place: before for place, before in steps.items() if before not in {"", DELETED}}
         if not changed or _PROVENANCE in self.row.steps or not self.taking.takes(_PROVENANCE):
             return
         deed = deed_of(self.row, self.stands, tuple(changed.values()), self.client)
@@ -149,6 +189,8 @@ def note_of(row: WriteBack, client: FhirServer) -> str:
     """For people who read the chart; the same at each try."""
     about = row.assessment
     match mark_of(row):
+        case Mark.WITHDRAWN if row.aim == Aim.UNDO:
+            return "Entered in error: it could not be saved as a whole, and saving it was called off."
         case Mark.WITHDRAWN:
             return f"Entered in error: {about.retraction} (retracted on {_moment(row, about.retracted_at)})."
         case Mark.CONFIRMED:
@@ -165,14 +207,16 @@ def _moment(row: WriteBack, at: datetime | None) -> str:
 
 
 def deed_of(row: WriteBack, stands: WriteBack, changed: tuple[str, ...], client: FhirServer) -> Deed:
-    """The algorithm supersedes, people retract and confirm."""
+    """The algorithm supersedes, people retract and confirm, Bedside takes its own half back."""
     mark, at = mark_of(row), row.requested_at
     user = bytes(row.requested_by or b"").decode().removeprefix(client.base_uri)
     person = user if is_person(user) else ""
     if mark is Mark.CONFIRMED:
         return Deed(mark=mark, at=at, who=person)
     who = next((made for made in stands.resources if made.startswith("Device/")), "")
-    if mark is Mark.WITHDRAWN:
+    if row.aim == Aim.UNDO:
+        who = ""
+    elif mark is Mark.WITHDRAWN:
         who, at = person, row.assessment.retracted_at or at
     return Deed(mark=mark, at=at, who=who, changed=changed, because_of=tuple(_successor(row, client)))
 

@@ -22,6 +22,7 @@ LONGEST_ASKED = timedelta(days=1)  # that another side may make us wait
 AT_A_TIME = 500
 
 Status = WriteBack.Status
+UNSENT = (Status.QUEUED, Status.WAITING, Status.FAILED)
 
 
 class Asked(TypedDict):
@@ -95,6 +96,14 @@ def postpone(row: WriteBack, *, failure: str, retry_after: float | None) -> None
 
 def given_up(row: WriteBack) -> bool:
     return row.delays >= MOST_DELAYS
+
+
+def call_off(rows: QuerySet[WriteBack], *, failure: str, reason: str = "") -> int:
+    """What nobody works on is not sent any more; who works on it sees it at the next look. How many."""
+    idle = Q(held_until=None) | Q(held_until__lt=timezone.now())
+    return rows.filter(idle, status__in=UNSENT).update(
+        status=Status.DECLINED, payload=None, failure=failure, reason=reason
+    )
 
 
 def again(rows: QuerySet[WriteBack], *, reason: str) -> int:

@@ -7,7 +7,7 @@ What an archive has stays there: DICOM has no way to take it back from outside.
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import CharField, Q
+from django.db.models import CharField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
@@ -22,7 +22,7 @@ from cds.writeback.hand import Hand, May, as_the_server_says
 from cds.writeback.standing import may_stand
 from cds.writeback.work import mark_what_waits
 
-Aim, Status, Target = WriteBack.Aim, WriteBack.Status, WriteBack.Target
+Aim, Target = WriteBack.Aim, WriteBack.Target
 # What a clinician may choose, in the words that the chart will say.
 REASONS = {
     "patient": "it is about another patient",
@@ -114,9 +114,5 @@ def _begin(assessment: Assessment, *, why: str, fhir_user: str, actor: str) -> N
 
 
 def _call_off(assessment: Assessment) -> None:
-    """What nobody works on is not sent any more; who works on it sees it at the next look (`require_allowed`)."""
-    idle = Q(held_until=None) | Q(held_until__lt=timezone.now())
-    unsent = assessment.write_backs.filter(idle, status__in=[Status.QUEUED, Status.WAITING])
     for aim, done in {Aim.WRITE: "written", Aim.CONFIRM: "confirmed"}.items():
-        failure = f"It was retracted before it was {done}."
-        unsent.filter(aim=aim).update(status=Status.DECLINED, payload=None, failure=failure)
+        outbox.call_off(assessment.write_backs.filter(aim=aim), failure=f"It was retracted before it was {done}.")

@@ -14,10 +14,12 @@ from cds.fhir.write import ASSESSMENT
 from cds.models import Assessment, Merge, WriteBack
 from cds.writeback.kept import records
 from cds.writeback.plan import names
+from cds.writeback.taking import Taking
 
 Aim, Form, Target = WriteBack.Aim, WriteBack.Form, WriteBack.Target
+_IN_FULL: set[str] = {Form.RISK_ASSESSMENT, Form.OBSERVATION}
 _KINDS: dict[str, set[str]] = {
-    Form.RISK_ASSESSMENT: {Form.RISK_ASSESSMENT, Form.OBSERVATION},
+    Form.RISK_ASSESSMENT: _IN_FULL,
     Form.OBSERVATION: {Form.OBSERVATION},
     Form.DOCUMENT: {Form.DOCUMENT},
     Form.REPORT: {Form.REPORT},
@@ -63,7 +65,7 @@ def of_the_same(assessment: Assessment) -> QuerySet[WriteBack]:
 def unmarked(assessment: Assessment) -> QuerySet[WriteBack]:
     """What is still to be marked of this service's answers about this patient."""
     return WriteBack.objects.filter(
-        aim__in=[Aim.SUPERSEDE, Aim.RETRACT],
+        aim__in=[Aim.SUPERSEDE, Aim.RETRACT, Aim.UNDO],
         status__in=[WriteBack.Status.QUEUED, WriteBack.Status.WAITING],
         assessment__ehr=assessment.ehr,
         assessment__service_id=assessment.service_id,
@@ -87,22 +89,44 @@ def places(row: WriteBack, client: FhirServer) -> list[str]:
     return [place for place in found if place]
 
 
-def places_even_lost(row: WriteBack, client: FhirServer) -> list[str]:
-    """The same, and what a try has written whose answer never came."""
-    known = places(row, client)
-    return known if row.written else list(dict.fromkeys([*known, *_lost(row, client)]))
+def places_even_lost(row: WriteBack, taking: Taking) -> list[str]:
+    """The same, and what a try has written whose answer never came; raises BadInput where nobody may look for that."""
+    known = places(row, taking.hand.client)
+    if row.written:
+        return known
+    found = _found(row, taking)
+    there = {_kind(place) for place in (*known, *found.values()) if place}
+    perhaps = _perhaps(there, taking)
+    if any(found[form] is None for form in perhaps & found.keys()):
+        raise BadInput("an earlier try may have written it, and Bedside may not look: look in the chart")
+    sent = [place for place in known if _kind(place) in perhaps]  # other documents are model cards
+    return list(dict.fromkeys([*sent, *filter(None, found.values())]))
 
 
-def _lost(row: WriteBack, client: FhirServer) -> list[str]:
+def _found(row: WriteBack, taking: Taking) -> dict[str, str | None]:
+    """By form, the place that bears its identifier, "" where there is none; None where we may not look."""
     try:
         wanted = names(records(row.assessment))
     except Gone:  # after the retention time of its facts nobody tries any more
-        return []
-    try:
-        found = [_named(form, ASSESSMENT, identifier, client) for identifier, form in wanted.items()]
-    except (FhirRefused, FhirInvalid) as error:
-        raise BadInput("an earlier try may have written it, and Bedside may not look: look in the chart") from error
-    return [place for place in found if place]
+        return {}
+    found: dict[str, str | None] = {}
+    for identifier, form in wanted.items():
+        try:
+            may = taking.takes(form, "search-type")
+            found[form] = _named(form, ASSESSMENT, identifier, taking.hand.client) if may else None
+        except (FhirRefused, FhirInvalid):
+            found[form] = None
+    return found
+
+
+def _perhaps(there: set[str], taking: Taking) -> set[str]:
+    """In which forms it may have been sent: where the fullest is taken, in no other."""
+    full = there & _IN_FULL or any(map(taking.takes, _IN_FULL))
+    return _IN_FULL if full else set(Form.values)
+
+
+def _kind(place: str) -> str:
+    return place.partition("/")[0]
 
 
 def _looked_up(search: str, client: FhirServer) -> str:

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 FORGOTTEN_AFTER = timedelta(days=1)
 _STATED_SECONDS = 3600
-_LETTERS = {"create": "c", "read": "r", "update": "u", "search-type": "s"}
+_LETTERS = {"create": "c", "read": "r", "update": "u", "delete": "d", "search-type": "s"}
 FORBIDDEN = 403
 UNSUPPORTED = {404, 405, 501}  # of this type, or here at all (R4 http, 3.1.0.1.7 and "create")
 _INVALID = {400, 422}  # of this resource: another one of the type may be taken

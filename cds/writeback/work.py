@@ -9,9 +9,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from cds import audit
-from cds.errors import CdsError, FhirError
+from cds.errors import CdsError, FhirError, Gone, MergedPatient
 from cds.models import Assessment, WriteBack
-from cds.writeback import outbox, words
+from cds.writeback import outbox, undo, words
 from cds.writeback.allowed import WriteBackOff, require_allowed
 from cds.writeback.alone import NeedsClinician, can
 from cds.writeback.archive import into_archive
@@ -32,18 +32,22 @@ def carry_out(row: WriteBack, lend: Lend) -> None:
     """Work on a row that is ours. Does not raise: what went wrong stands in the row and, in detail, in the log."""
     _note(row, step="begun")
     try:
-        if row.aim != Aim.RETRACT:  # which takes back what should not be there, whatever is allowed by now
+        if row.aim not in {
+            Aim.RETRACT,
+            Aim.UNDO,
+        }:  # which take back what should not be there, whatever is allowed by now
             require_allowed(row.assessment, confirmed=bool(row.requested_by))
         _WAYS[row.aim, row.target](row, lend)
         with transaction.atomic():
             outbox.finish(row, status=Status.SENT, sent_at=timezone.now())
             enter_earlier(row)
+            undo.forget(row)
     except outbox.Overtaken:
         return
     except NeedsClinician as error:
         outbox.finish(row, status=Status.WAITING, failure=words.said(error))
     except (Declined, WriteBackOff) as error:
-        outbox.finish(row, status=Status.DECLINED, failure=words.said(error))
+        _stop(row, status=Status.DECLINED, failure=words.said(error))
     except CdsError as error:
         logger.warning("write-back %s of assessment %s failed: %s", _named(row), row.assessment_id, words.kind(error))
         _failed(row, error)
@@ -65,6 +69,7 @@ _WAYS: dict[tuple[str, str], Callable[[WriteBack, Lend], None]] = {
     (Aim.WRITE, Target.ARCHIVE): into_archive,
     (Aim.SUPERSEDE, Target.CHART): mark_in_chart,
     (Aim.RETRACT, Target.CHART): mark_in_chart,
+    (Aim.UNDO, Target.CHART): mark_in_chart,
     (Aim.CONFIRM, Target.CHART): mark_in_chart,
     (Aim.CONFIRM, Target.ARCHIVE): into_archive,
 }
@@ -73,7 +78,9 @@ _WAYS: dict[tuple[str, str], Callable[[WriteBack, Lend], None]] = {
 def _failed(row: WriteBack, error: CdsError) -> None:
     failure = words.said(error)
     later = error.retry or (isinstance(error, FhirError) and error.http_status in _LATER)
-    if not later:
+    if isinstance(error, Gone | MergedPatient):
+        _stop(row, status=Status.FAILED, failure=failure)
+    elif not later:
         outbox.finish(row, status=Status.FAILED, failure=failure)
     elif outbox.given_up(row):
         outbox.finish(row, status=Status.FAILED, failure=words.given_up(failure))
@@ -81,6 +88,13 @@ def _failed(row: WriteBack, error: CdsError) -> None:
         outbox.postpone(row, failure=failure, retry_after=error.retry_after)
     else:
         outbox.finish(row, status=Status.WAITING, failure=failure)
+
+
+def _stop(row: WriteBack, *, status: WriteBack.Status, failure: str) -> None:
+    """Nobody can finish it, so what is half written must not stay."""
+    with transaction.atomic():
+        outbox.finish(row, status=status, failure=failure)
+        undo.enter(row)
 
 
 def goes_on_alone(row: WriteBack) -> bool:
