@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("cds", "0294_drawn_by_place"),
+        ("cds", "0294_export_filters"),
     ]
 
     operations = [
