@@ -12,8 +12,10 @@ from typing import Any
 from cryptography.fernet import InvalidToken
 from django.db.models import Q
 from msgspec import DecodeError, Struct
+from msgspec.structs import replace
 
 from cds.cards import Card
+from cds.context import PatientContext
 from cds.errors import BadInput
 from cds.finding import Outcome
 from cds.models import Assessment, Ehr
@@ -75,6 +77,14 @@ def rehearse(
     return tally.rehearsal(service, version)
 
 
+def of_nobody(context: PatientContext) -> PatientContext:
+    """The recorded facts without the patient's ids, so that no plug-in, and no log of one, can say whose they are.
+
+    Dates and references stay: ages, look-backs and who lies on a ward hang on them.
+    """
+    return replace(context, patient=replace(context.patient, id="", replaces=()))
+
+
 class _Tally:
     """Counts while the recorded answers pass."""
 
@@ -87,7 +97,7 @@ class _Tally:
         self.pairs: list[tuple[float, float]] = []
 
     def add(self, service: DecisionService, assessment: Assessment, model: Model) -> None:
-        context, then = assessment.context, assessment.outcome
+        context, then = of_nobody(assessment.context), assessment.outcome
         if context.patient.restricted or then is None:
             return
         now = service.assess(context, model=model, threshold=assessment.threshold)

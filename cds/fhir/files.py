@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -18,6 +19,8 @@ from cds.fhir.versions import names_of
 from cds.needs import Need
 
 _ENDINGS = (".json", ".ndjson")
+_CUT = (EOFError, zlib.error, gzip.BadGzipFile)  # what gzip raises in the middle of a file
+Found = tuple[bytes, str | None, str]  # a resource, the fullUrl of its entry, and the file that it stands in
 
 
 class _Meta(Shape):
@@ -76,12 +79,12 @@ def charts_in(content: bytes) -> Iterator[Chart]:
     return _charts(_entries(content, name="what was sent"))
 
 
-def _charts(read: Iterable[tuple[bytes, str | None]]) -> Iterator[Chart]:
+def _charts(read: Iterable[Found]) -> Iterator[Chart]:
     names: dict[str, str] = {}
     patients: dict[str, Chart] = {}
     owned: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
-    for raw, full_url in read:
-        head = _head(raw)
+    for raw, full_url, file in read:
+        head = _head(raw, file=file)
         if head.resource_type == "Patient" and head.id:
             called = {f"Patient/{head.id}", full_url or f"Patient/{head.id}"}
             patients[head.id] = Chart(id=head.id, names=called, resources={"Patient": [raw]})
@@ -113,11 +116,11 @@ def _referred(reference: str) -> str:
     return owner if owner.isprintable() and (not kind or kind[-1] == "Patient") else ""
 
 
-def _head(raw: bytes) -> Owned:
+def _head(raw: bytes, *, file: str) -> Owned:
     try:
         return head_of(raw)
     except UNREADABLE as error:
-        raise BadInput("a line or entry is not FHIR JSON; nothing after it was read") from error
+        raise BadInput(f"{file}: a line or entry is not FHIR JSON; nothing after it was read") from error
 
 
 def _files(path: Path) -> list[Path]:
@@ -127,23 +130,26 @@ def _files(path: Path) -> list[Path]:
     return [file for file in files if file.name.removesuffix(".gz").endswith(_ENDINGS)]
 
 
-def _read(file: Path) -> Iterator[tuple[bytes, str | None]]:
-    """(resource, fullUrl) of each entry or line."""
-    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-        if ".ndjson" in file.name:
-            yield from ((line, None) for line in stream if line.strip())
-            return
-        content = stream.read()
+def _read(file: Path) -> Iterator[Found]:
+    """Each entry or line."""
+    try:
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+            if ".ndjson" in file.name:
+                yield from ((line, None, file.name) for line in stream if line.strip())
+                return
+            content = stream.read()
+    except _CUT as error:
+        raise BadInput(f"{file.name} is cut off, or is not gzip") from error
     yield from _entries(content, name=file.name)
 
 
-def _entries(content: bytes, *, name: str) -> Iterator[tuple[bytes, str | None]]:
+def _entries(content: bytes, *, name: str) -> Iterator[Found]:
     try:
         if _owned.decode(content).resource_type != "Bundle":
-            yield content, None
+            yield content, None, name
             return
         yield from (
-            (bytes(e.resource), e.full_url)
+            (bytes(e.resource), e.full_url, name)
             for e in _bundle.decode(content).entry or ()
             if bytes(e.resource) not in ABSENT
         )

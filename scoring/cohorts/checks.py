@@ -25,10 +25,10 @@ def refuse_unusable(cohort: Cohort) -> None:
     if cohort.label.all() or not cohort.label.any():
         raise CohortUnusable(f"the label is {'yes' if cohort.label.all() else 'no'} in all {len(cohort)} rows")
     if not cohort.sparse:
-        _refuse("nothing but missing values in", _having(cohort, lambda column: np.isnan(column).all()))
-    _refuse("infinite values in", _having(cohort, lambda column: np.isinf(column).any()))
-    _refuse("negative or missing numbers, or nothing but zeros, in", _bad_weights(cohort))
-    _refuse("the label can be read off", [name for name in cohort.features if _gives_away(cohort, name)])
+        refuse("nothing but missing values in", _having(cohort, lambda column: np.isnan(column).all()))
+    refuse("infinite values in", _having(cohort, lambda column: np.isinf(column).any()))
+    refuse("negative or missing numbers, or nothing but zeros, in", _bad_weights(cohort))
+    refuse("the label can be read off", [name for name in cohort.features if _gives_away(cohort, name)])
     if not cohort.repeats and len(set(cohort.person.tolist())) < len(cohort):
         raise CohortUnusable("a person has more than one row in a table that promises one row a person")
 
@@ -37,7 +37,8 @@ def sentence(what: str, columns: Sequence[str]) -> str:
     return f"{what} {', '.join(columns)}"
 
 
-def _refuse(what: str, columns: Sequence[str]) -> None:
+def refuse(what: str, columns: Sequence[str]) -> None:
+    """CohortUnusable, if there are any."""
     if columns:
         raise CohortUnusable(sentence(what, columns))
 
@@ -76,4 +77,4 @@ def _luck(ill: int, well: int) -> float:
 def refuse_missing(columns: Iterable[str], *, needed: Iterable[str], where: str) -> None:
     """CohortUnusable naming the columns that a table lacks."""
     there = set(columns)
-    _refuse(f"{where} has no column", [name for name in needed if name not in there])
+    refuse(f"{where} has no column", [name for name in needed if name not in there])

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.cohorts import Cohort, Numbers, content_hash, texts
+from scoring.cohorts.checks import refuse
 from scoring.cohorts.mimic3_measures import KEYS, MEASURES
-from scoring.cohorts.mimic3_sql import MEASUREMENTS, STAYS, TABLES
+from scoring.cohorts.mimic3_sql import ALWAYS, MEASUREMENTS, STAYS, TABLES, holes
 from scoring.cohorts.tables import Tables, opened
 from scoring.cohorts.windows import STATISTICS, statistics
 
@@ -64,10 +65,18 @@ def first_three_days(data: str) -> Cohort:
 def stays(data: str, *, window: Window, with_ethnicity: bool = False) -> Cohort:
     """`data`: the folder of the CSV files, or postgres://... Ethnicity is for monitoring unless switched on as a feature."""
     with opened(data, TABLES, schema=SCHEMA) as tables:
+        _refuse_holes(tables)
         people = [row for batch in tables.batches(STAYS, [window.end]) for row in batch]
         adults = [(row, age) for row in people if (age := age_in_years(row[3], row[4])) >= ADULT]
         measured = _measured(tables, window, [row[0] for row, _ in adults])
     return _cohort(adults, measured, with_ethnicity=with_ethnicity)
+
+
+def _refuse_holes(tables: Tables) -> None:
+    for table, columns in ALWAYS.items():
+        [[(*empty, again)]] = tables.batches(holes(table))
+        refuse(f"the table {table} has empty cells in", [name for name, n in zip(columns, empty, strict=True) if n])
+        refuse(f"the table {table} has rows of the same", columns[:1] if again else [])
 
 
 def age_in_years(born: datetime, at: datetime) -> int:

@@ -30,6 +30,20 @@ TABLES: Columns = {
         "valuenum": "DOUBLE",
     },
 }
+# Never empty, and the first of each names a row: constraints of the MIMIC Code Repository's schema that files do not have.
+ALWAYS = {
+    "patients": ("subject_id", "gender", "dob"),
+    "admissions": ("hadm_id", "subject_id", "admittime", "dischtime", "admission_type"),
+}
+
+
+def holes(table: str) -> str:
+    """One row: how often each of these columns is empty, and how many rows name what another one names."""
+    empty = ", ".join(f"COUNT(*) FILTER (WHERE {column} IS NULL)" for column in ALWAYS[table])
+    key = ALWAYS[table][0]
+    return f"SELECT {empty}, COUNT({key}) - COUNT(DISTINCT {key}) FROM {table}"  # noqa: S608 -- constants of ours
+
+
 STAYS = """
 SELECT a.hadm_id, a.subject_id, p.gender, p.dob, a.admittime, a.admission_type, a.ethnicity,
   EXISTS (SELECT 1 FROM diagnoses_icd d WHERE d.hadm_id = a.hadm_id AND d.icd9_code LIKE '250%') AS diabetes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from scoring.cohorts import Cohort, Texts
-from scoring.cohorts.checks import refuse_missing
+from scoring.cohorts.checks import refuse, refuse_missing
 from scoring.errors import CohortUnusable
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ COLUMNS = {
     "takes_oral_diabetes_med": "takes_tablets",
     "weight_fasting_subsample": "subsample_weight",
 }
+WORDS = ("cycle", "gender", "ethnicity")  # every other column holds numbers
+OF_EVERYBODY = ("seqn", "age_years", *WORDS)
 CELL_AGES = (17, 29, 39, 49, 59, 69, 200)
 PEER_AGES = (18, 40, 50, 60, 70)  # lower ends; narrower bands would rest on a handful of cases
 REPORT_AGES = {18: "18-39", 40: "40-59", 60: "60-74", 75: "75+"}
@@ -71,10 +73,23 @@ def read(data: str | Path, *, also: Mapping[str, str] | None = None) -> pd.DataF
         raise CohortUnusable(f"{file.name} is not a parquet file that can be read") from error
     columns = {**COLUMNS, **(also or {})}
     refuse_missing(table.columns, needed=columns, where=file.name)
+    _refuse_unreadable(table[list(columns)], where=file.name)
     table = table[list(columns)].rename(columns=columns)
     table["sex"] = table.gender.map(dict(SEXES))
     table["subsample_weight"] = table.subsample_weight.fillna(0.0)
     return table
+
+
+def _refuse_unreadable(table: pd.DataFrame, *, where: str) -> None:
+    """Words among numbers, infinities (an infinite HbA1c would be a case), and people of whom nobody knows who they are."""
+    from pandas.api.types import is_numeric_dtype
+
+    numbers = table.drop(columns=list(WORDS))
+    known = numbers.loc[:, numbers.notna().any()]
+    refuse(f"{where} has words among the numbers in", [name for name in known if not is_numeric_dtype(known[name])])
+    infinite = np.isinf(known.to_numpy(dtype=np.float64, na_value=np.nan)).any(axis=0)
+    refuse(f"{where} has infinite values in", known.columns[infinite].tolist())
+    refuse(f"{where} does not say of everybody", [name for name in OF_EVERYBODY if table[name].isna().any()])
 
 
 def post_stratify(table: pd.DataFrame) -> pd.DataFrame:
@@ -108,7 +123,7 @@ def as_cohort(
         sha256=sha256,
         features=tuple(features),
         person=table.person.to_numpy().astype(np.str_),
-        rows=np.array([row(record) for record in records], dtype=np.float64),
+        rows=np.array([row(record) for record in records], dtype=np.float64).reshape(len(records), len(features)),
         label=label.to_numpy(dtype=np.bool_),
         period=table.cycle.to_numpy(dtype=np.str_),
         weight=table.weight.to_numpy(dtype=np.float64),

@@ -9,13 +9,17 @@ import msgspec
 import pytest
 
 from cds import registry
+from cds.context import PatientContext
 from cds.errors import BadInput
+from cds.finding import Outcome
 from cds.models import Assessment, Ehr
 from cds.rehearse import Rehearsal, recorded, rehearse
+from cds.services.diabetes.service import DiabetesRisk
 from cds.services.diabetes.tests.charts import NOW, diagnosis, glucose, hba1c, measured, person
 from scoring import shelf
 from scoring.errors import ModelMissing
 from scoring.models import ModelVersion
+from scoring.shelf import Model
 from tests.cds.answered import SERVICE, answered, production
 from tests.cds.test_replay import straightened
 
@@ -115,6 +119,26 @@ def test_no_one_can_be_recognised(real: Ehr) -> None:
     assessment = answered(real, *HIGH, patient=person(id="ada-lindqvist"))
     said = msgspec.json.encode(against(live())).decode()
     assert not [one for one in ("lindqvist", str(assessment.pk), assessment.patient_key, "1974") if one in said]
+
+
+class Listening(DiabetesRisk):
+    """The service itself; what it is asked is kept."""
+
+    def __init__(self) -> None:
+        self.heard: list[PatientContext] = []
+
+    def assess(self, context: PatientContext, *, model: Model | None, threshold: float) -> Outcome:
+        self.heard.append(context)
+        return super().assess(context, model=model, threshold=threshold)
+
+
+def test_the_service_is_not_told_whose_facts_these_are(real: Ehr) -> None:
+    assessment = answered(real, *HIGH, patient=person(id="ada-lindqvist"))
+    listening = Listening()
+    rehearse(listening, [str(assessment.pk)], version=live())
+    (heard,) = listening.heard
+    assert b"lindqvist" not in heard.as_json()
+    assert heard.observations == assessment.context.observations
 
 
 def test_a_version_that_is_not_there_is_said(real: Ehr) -> None:

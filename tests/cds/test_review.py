@@ -8,6 +8,7 @@ from cds import outcomes, tasks
 from cds.errors import BadInput
 from cds.feedback import report_wrong
 from cds.models import Assessment, AuditEntry, Ehr, Feedback, OptOut, Replayed, Review
+from cds.renewal import renew_all
 from cds.review import judge, prepare, prepared, question, unprepared, why_not_learnt_from
 from cds.services.diabetes.tests.charts import days_ago, glucose, hba1c, measured, person
 from scoring.models import Prediction
@@ -87,6 +88,15 @@ def test_a_verdict_s_label_joins_the_rows(real: Ehr) -> None:
     assert (learnt.label, learnt.known_by, learnt.labelled_at) == (False, "review", assessment.created_at)
     row.refresh_from_db()
     assert row.reviewed_at is not None
+
+
+def test_the_next_renewal_counts_it_among_what_is_known(real: Ehr) -> None:
+    assessment = answered(real, *HIGH)
+    answered(real, glucose(80), patient=person(id="2"))
+    outcomes.collect()
+    verdict(doubted(assessment), label=True, verdict="right")
+    report = next(run.report for run in renew_all() if run.model_name == "diabetes-risk")
+    assert (report["asked"], report["known"], report["events"]) == (2, 1, 1)
 
 
 def test_a_reviewer_outweighs_a_result_and_a_later_result_does_not_outweigh_the_reviewer(real: Ehr) -> None:

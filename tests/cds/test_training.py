@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -82,7 +83,13 @@ def test_what_is_not_there_is_one_clear_sentence(folder: Path, data: str, said: 
 
 def test_a_line_that_is_not_fhir_is_one_clear_sentence(folder: Path) -> None:
     (folder / "Condition.ndjson").write_text("{")
-    with pytest.raises(CohortUnusable, match="not FHIR JSON"):
+    with pytest.raises(CohortUnusable, match=r"^Condition\.ndjson: a line or entry is not FHIR JSON"):
+        read(folder)
+
+
+def test_a_file_whose_end_is_missing_is_named(folder: Path) -> None:
+    (folder / "Condition.ndjson.gz").write_bytes(gzip.compress(b"{}\n")[:-4])
+    with pytest.raises(CohortUnusable, match=r"^Condition\.ndjson\.gz is cut off"):
         read(folder)
 
 

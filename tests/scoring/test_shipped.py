@@ -10,7 +10,7 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 
-from scoring import shelf, shipped
+from scoring import recipes, shelf, shipped
 from scoring.errors import ModelChanged, ModelDamaged
 from scoring.models import ModelVersion
 from scoring.training import Trained, write
@@ -21,6 +21,37 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def artefact(trained: Trained, tmp_path: Path) -> Path:
     return write(trained, tmp_path)[0]
+
+
+def shipped_facts() -> list[dict[str, Any]]:
+    found = [artefact for config in apps.get_app_configs() for artefact in shipped.shipped_in(Path(config.path))]
+    return [json.loads(artefact.with_suffix(".json").read_text()) for artefact in found]
+
+
+every_model = pytest.mark.parametrize("facts", shipped_facts(), ids=lambda facts: facts["name"])
+
+
+@every_model
+def test_no_shipped_model_has_class_weights_and_its_card_shows_what_they_would_spoil(facts: dict[str, Any]) -> None:
+    tried = [facts["params"], facts["search"]["space"], *(trial["params"] for trial in facts["search"]["trials"])]
+    assert not [one for one in tried if "scale_pos_weight" in one]
+    rows = facts["comparisons"]["class_weights"]["rows"]
+    ratio = {(row["class_weight"], row["calibrated"]): row["observed_expected"] for row in rows}
+    assert 0.8 < ratio["none", False] < 1.25
+    assert ratio["balanced", False] < 0.7
+
+
+@every_model
+def test_the_threshold_of_the_best_f1_is_reported_and_not_the_one_that_is_shipped(facts: dict[str, Any]) -> None:
+    (best,) = (row for row in facts["thresholds"] if row["rule"] == "the highest F1")
+    assert best["f1"] == max(row["f1"] for row in facts["thresholds"])
+    assert not best["shipped"]
+    assert facts["performance"]["unweighted"]["at_threshold"]["f1"]["low"] is not None
+
+
+@every_model
+def test_rows_are_prepared_as_the_comparison_chose(facts: dict[str, Any]) -> None:
+    assert facts["comparisons"]["preparation"]["taken"] == recipes.get(facts["recipe"]).preparation.name
 
 
 def edit(artefact: Path, **changes: object) -> None:

@@ -225,6 +225,44 @@ def test_a_time_that_is_none_stops_the_reading_and_says_where(tmp_path: Path) ->
         mimic3.before_admission(files(tmp_path, labevents=[result("noon", 100)]))
 
 
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ({"patients": [person(dob="")]}, "the table patients has empty cells in dob"),
+        ({"admissions": [stay(), stay(2, dischtime="")]}, "the table admissions has empty cells in dischtime"),
+        ({"admissions": [stay(), stay()]}, "the table admissions has rows of the same hadm_id"),
+    ],
+)
+def test_what_the_schema_of_the_database_forbids_is_refused_in_files_too(
+    tmp_path: Path, tables: dict[str, list[Row]], said: str
+) -> None:
+    with pytest.raises(CohortUnusable, match=f"^{said}$"):
+        mimic3.before_admission(files(tmp_path, **tables))
+
+
+@postgres_only
+def test_made_up_tables_give_the_same_rows_from_postgresql(tmp_path: Path) -> None:
+    """What the open demo proves at its size is proved here where the demo is not at hand."""
+    data = files(
+        tmp_path,
+        admissions=[stay(), stay(2, deathtime="2150-03-20 12:00:00")],
+        patients=[person(), person(2, dob="1850-03-10 00:00:00")],
+        diagnoses_icd=[{"hadm_id": 102, "icd9_code": "25000"}],
+        labevents=[
+            result("2150-03-09 12:00:00", 100),
+            result("2150-03-09 13:00:00", ""),
+            result("2150-03-11 1:00", 99),
+        ],
+        chartevents=[charted("2150-03-11 12:00:00", 200, WEIGHT_LB), charted("2150-03-11 12:00:00", 70, HEIGHT_IN)],
+    )
+    with warehouse(tmp_path, TABLES, schema="bedside_test_made_up") as url:
+        for read in (mimic3.before_admission, mimic3.first_three_days):
+            stored, filed = read(url), read(data)
+            assert np.array_equal(stored.rows, filed.rows, equal_nan=True)
+            assert stored.label.tolist() == filed.label.tolist() == [False, True]
+            assert stored.sha256 == filed.sha256
+
+
 # --- The open demo ---------------------------------------------------------------------------------------------------
 @real_demo
 def test_the_demo_makes_a_cohort_that_one_could_learn_from() -> None:

@@ -62,3 +62,25 @@ def test_a_table_without_a_column_names_it_and_a_broken_file_is_named(tmp_path: 
     path.write_bytes(b"PAR1 and no more")
     with pytest.raises(CohortUnusable, match=r"any\.parquet is not a parquet file"):
         nhanes.read(path)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("bmi_kg_m2", "tall", "has words among the numbers in bmi_kg_m2"),
+        ("hba1c_pct", float("inf"), "has infinite values in hba1c_pct"),
+        ("age_years", float("nan"), "does not say of everybody age_years"),
+        ("ethnicity", None, "does not say of everybody ethnicity"),
+    ],
+)
+def test_a_cell_that_cannot_be_what_it_should_be_is_refused_by_file_and_column(
+    tmp_path: Path, column: str, cell: object, said: str
+) -> None:
+    table = pd.DataFrame({name: ["a" if name in nhanes.WORDS else 1.0] * 2 for name in nhanes.COLUMNS})
+    path = tmp_path / "any.parquet"
+    table.to_parquet(path)
+    assert len(nhanes.read(path)) == 2
+    spoilt = [table[column][0] if cell != "tall" else "1", cell]
+    table.assign(**{column: spoilt}).to_parquet(path)
+    with pytest.raises(CohortUnusable, match=rf"^any\.parquet {said}$"):
+        nhanes.read(path)

@@ -36,7 +36,7 @@ def warehouse(folder: Path, columns: Columns, *, schema: str) -> Iterator[str]:
 
 def _load(connection: psycopg.Connection, file: Path, table: sql.Identifier, types: Mapping[str, str]) -> None:
     with gzip.open(file, "rt") as stream:
-        names = stream.readline().strip().split(",")
+        names = stream.readline().strip().lower().split(",")
         kinds = [types.get(name, "TEXT").replace("DOUBLE", "DOUBLE PRECISION") for name in names]
         described = sql.SQL(", ").join(
             sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
