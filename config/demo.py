@@ -6,8 +6,22 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from cds.models import Ehr, EnabledService
+from cds import audit
+from cds.models import Ehr, EnabledService, Subscription
+from cds.notified import subscribe
 from cds.registry import all_services
+
+
+def hear_of_results(ehr: Ehr) -> Subscription:
+    """Have the running hospital tell us of new results. What it was asked before, it forgot with its chart.
+
+    Raises FhirError.
+    """
+    for row in ehr.subscriptions.all():
+        subscribe.end(row, actor=audit.US)
+    row = subscribe.offered(ehr)
+    subscribe.ask(row, subscribe.listen(row, actor=audit.US))
+    return row
 
 
 def connect_demo_ehr() -> Ehr:

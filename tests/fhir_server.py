@@ -24,7 +24,8 @@ SAID = {"3.0": "3.0.2", "4.0": "4.0.1", "4.3": "4.3.0", "5.0": "5.0.0"}
 _MODELS = {"3.0": ".STU3", "4.0": ".R4B", "4.3": ".R4B", "5.0": ""}
 _ORDER = {"3.0": "ProcedureRequest"}
 _TYPES = "Condition Device DiagnosticReport DocumentReference Encounter MedicationRequest Observation Patient Procedure"
-_PARAMETERS = {"_count", "_sort", "category", "code", "identifier", "patient", "target"}
+_OPEN = {"metadata", ".well-known/smart-configuration", "token"}  # without a token
+_PARAMETERS = {"_count", "_sort", "category", "code", "identifier", "patient", "status", "target"}
 
 
 class Refused(Exception):
@@ -44,6 +45,7 @@ class FhirServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.version, self.named = version, named
         self.types = {*_TYPES.split(), "Provenance", "RiskAssessment", _ORDER.get(version, "ServiceRequest")}
+        self.types |= {"Subscription", "SubscriptionTopic"} if version == "5.0" else {"Subscription"}
         self.chart: dict[str, Resource] = {}
         self.asked: list[str] = []
         self.accepted: list[str] = []
@@ -95,6 +97,14 @@ class FhirServer(ThreadingHTTPServer):
         formats = [f"application/fhir+json; fhirVersion={self.version}"] if self.named else ["application/fhir+json"]
         said = {"fhirVersion": SAID[self.version], "format": formats, "rest": [rest]}
         return {"resourceType": "CapabilityStatement", **said}
+
+    def smart_configuration(self) -> Resource:
+        return {"token_endpoint": f"{self.base}/token", "capabilities": ["permission-v2"]}
+
+    def create(self, sent: Resource) -> Resource:
+        made = sent | {"id": str(uuid.uuid4())}
+        self.keep(made)
+        return made
 
     def get(self, url: str) -> Resource:
         path, _, query = url.partition("?")
@@ -209,6 +219,7 @@ _MATCHES = {
     "code": _coded,
     "category": _in_category,
     "identifier": _identified,
+    "status": lambda one, code: one["status"] == code,
     "target": _targets,
 }
 
@@ -217,23 +228,29 @@ class _Handler(BaseHTTPRequestHandler):
     server: FhirServer
 
     def do_GET(self) -> None:
-        self._answer(lambda: self.server.metadata() if self._url == "metadata" else self.server.get(self._url))
+        pages = {"metadata": self.server.metadata, ".well-known/smart-configuration": self.server.smart_configuration}
+        self._answer(pages.get(self._url, lambda: self.server.get(self._url)))
 
     def do_POST(self) -> None:
-        sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self._answer(lambda: self.server.whole(sent))
+        sent = self.rfile.read(int(self.headers["Content-Length"]))
+        if self._url == "token":
+            self._answer(lambda: {"access_token": "token", "token_type": "bearer", "expires_in": 300})
+        elif self._url:
+            self._answer(lambda: self.server.create(json.loads(sent)), status=201)
+        else:
+            self._answer(lambda: self.server.whole(json.loads(sent)))
 
     @property
     def _url(self) -> str:
         return self.path.removeprefix("/fhir").lstrip("/")
 
-    def _answer(self, ask: Any) -> None:
+    def _answer(self, ask: Any, *, status: int = 200) -> None:
         self.server.asked.append(f"{self.command} {self._url}")
         self.server.accepted.append(self.headers["Accept"])
         try:
-            if self._url != "metadata" and not self.headers.get("Authorization", "").startswith("Bearer "):
+            if self._url not in _OPEN and not self.headers.get("Authorization", "").startswith("Bearer "):
                 raise Refused(401, "no token")
-            status, answer = 200, ask()
+            answer = ask()
         except Refused as refused:
             status, answer = refused.status, outcome(refused)
         content = json.dumps(answer).encode()

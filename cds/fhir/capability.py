@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+# Subscriptions R5 Backport 1.1.0, "SubscriptionTopics in FHIR R4": with the Subscription type, each topic that there is.
+_TOPIC = (
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical"
+)
+
 
 class Interaction(Struct):
     code: str = ""
@@ -15,10 +20,18 @@ class Named(Struct):
     name: str = ""
 
 
+class Extension(Struct, rename="camel"):
+    """As far as it holds a canonical."""
+
+    url: str = ""
+    value_canonical: str = ""
+
+
 class ResourceEntry(Struct, rename="camel"):
     type: str = ""
     interaction: list[Interaction] = []
     conditional_create: bool = False
+    extension: list[Extension] = []
     search_param: list[Named] | None = None
 
 
@@ -49,6 +62,12 @@ class Capability(Struct, rename="camel"):
     def creates_conditionally(self, resource: str) -> bool:
         """Does it heed If-None-Exist? (R4 http, "Conditional create")"""
         return any(entry.conditional_create for entry in self._entries(resource))
+
+    @property
+    def topics(self) -> list[str]:
+        """What a Subscription may be about, by canonical URL."""
+        said = [one for entry in self._entries("Subscription") for one in entry.extension]
+        return [one.value_canonical for one in said if one.url == _TOPIC and one.value_canonical]
 
     def can_as_a_whole(self, *interactions: str) -> bool:
         """Any of these at the base itself: batch, transaction."""

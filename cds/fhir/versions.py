@@ -42,6 +42,11 @@ class Version(StrEnum):
         number = ".".join(fhir_version.strip().split(".")[:2])
         return cls(number) if number in {one.value for one in cls} else None
 
+    @property
+    def subscribes_by_search(self) -> bool:
+        """May a Subscription have search criteria? (R5 has topics only)"""
+        return self is not Version.R5
+
     def calls(self, resource: str) -> str:
         """The type's name there."""
         return _STU3_TYPES.get(resource, resource) if self is Version.STU3 else resource

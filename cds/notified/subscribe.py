@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from cds import audit
 from cds.errors import FhirError, FhirInvalid, FhirRefused
-from cds.fhir.capability import Capability
 from cds.fhir.client import FhirServer
 from cds.fhir.elements import Resource
 from cds.fhir.subscription import by_r5_topic, by_search, by_topic
-from cds.models import Subscription
+from cds.models import Ehr, Subscription
 from cds.notified import listening
+from cds.notified.offered import offer, statement_of
 from cds.notified.token import HandOver, issue
 from cds.system import system_client
 
@@ -27,6 +27,12 @@ EARLY = timedelta(days=3)  # before it ends it is asked for again: a long weeken
 _NEEDED = ("Subscription.crud",)
 
 State, Style = Subscription.State, Subscription.Style
+
+
+def offered(ehr: Ehr) -> Subscription:
+    """Not saved yet: in the style that the EHR offers. Raises FhirError."""
+    style, topic = offer(ehr, system_client(ehr, needed=_NEEDED, wanted=("SubscriptionTopic.s",)))
+    return Subscription(ehr=ehr, style=style, topic=topic)
 
 
 def listen(row: Subscription, *, actor: str) -> HandOver:
@@ -40,7 +46,7 @@ def listen(row: Subscription, *, actor: str) -> HandOver:
 def ask(row: Subscription, values: HandOver) -> None:
     """Create it at the EHR, whose handshake comes before it has answered us. Raises FhirError: then people must do it."""
     client = system_client(row.ehr, needed=_NEEDED)
-    if not _statement(client).can("Subscription", "create"):
+    if not statement_of(client).can("Subscription", "create"):
         raise FhirRefused("the EHR does not let an app create a Subscription", url=row.ehr.fhir_base)
     until = timezone.now() + LASTS
     answer = client.post_json("Subscription", _wanted(row, values)(until=until))
@@ -62,13 +68,6 @@ def _wanted(row: Subscription, values: HandOver) -> partial[Resource]:
             return partial(by_topic, **given, **topic)  # type: ignore[arg-type]
         case Style.R5:
             return partial(by_r5_topic, **given, **topic)  # type: ignore[arg-type]
-
-
-def _statement(client: FhirServer) -> Capability:
-    try:
-        return msgspec.json.decode(client.get("metadata"), type=Capability)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise FhirInvalid("the CapabilityStatement cannot be read") from error
 
 
 class _Made(msgspec.Struct):

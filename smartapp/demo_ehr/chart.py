@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_POST
 
-from smartapp.demo_ehr import addresses, decisions, people, prescribing, record
+from smartapp.demo_ehr import addresses, arrivals, decisions, interactions, people, prescribing, record
 from smartapp.demo_ehr.cards import ShownCard, deck
 from smartapp.demo_ehr.context import launch_token
 from smartapp.demo_ehr.outcomes import FhirError
@@ -87,6 +87,30 @@ def override(request: HttpRequest, patient_id: str, key: str) -> HttpResponse:
     return part(request, "demo_ehr/done.html", {**chart_of(patient_id), "title": "Overridden", "lines": lines})
 
 
+@require_POST
+@hospital_page
+def arrive(request: HttpRequest, patient_id: str) -> HttpResponse:
+    """A result comes from the laboratory."""
+    context = chart_of(patient_id)
+    try:
+        news = arrivals.arrive(patient_id, request.POST.get("test", ""), request.POST.get("value", "").strip())
+    except FhirError as error:
+        return part(request, "demo_ehr/done.html", {**context, "title": "Not entered", "lines": [str(error)]})
+    return part(request, "demo_ehr/arrived.html", {**chart_of(patient_id), "news": news})
+
+
+@require_GET
+@hospital_page
+def news(request: HttpRequest, patient_id: str, result: str) -> HttpResponse:
+    """What became of it since."""
+    context = chart_of(patient_id)
+    try:
+        observation = interactions.read(decisions.clinician_in(patient_id), "Observation", result).body or {}
+    except FhirError as error:
+        raise Http404("no such result") from error
+    return part(request, "demo_ehr/arrived.html", {**context, "news": arrivals.news_of(observation)})
+
+
 @require_GET
 @hospital_page
 def launch(request: HttpRequest, patient_id: str) -> HttpResponse:
@@ -125,6 +149,7 @@ def chart_of(patient_id: str) -> dict[str, Any]:
         "vitals": record.latest(patient_id, "vital-signs"),
         "orders": record.orders(patient_id),
         "results": record.results(patient_id),
+        "tests": arrivals.TESTS,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from smartapp.demo_ehr import addresses
 from smartapp.demo_ehr.outcomes import Resource
 from smartapp.demo_ehr.parameters import PARAMETERS, parameters_of
+from smartapp.demo_ehr.subscriptions import BACKPORT, TOPIC
 
 INTERACTIONS = ("read", "vread", "search-type", "create", "update", "delete")
 OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
@@ -62,6 +63,7 @@ def capability_of(kind: str) -> Resource:
     operations = {"Group": [exported("group-export")], "Patient": [exported("patient-export")]}.get(kind)
     return {
         **({"operation": operations} if operations else {}),
+        **(SUBSCRIBED if kind == "Subscription" else {}),
         "type": kind,
         "interaction": [{"code": code} for code in INTERACTIONS],
         "versioning": "versioned-update",
@@ -73,6 +75,11 @@ def capability_of(kind: str) -> Resource:
     }
 
 
+# Backport 1.1.0, "SubscriptionTopics in FHIR R4": there the topics are announced like this.
+SUBSCRIBED = {
+    "extension": [{"url": f"{BACKPORT}/capabilitystatement-subscriptiontopic-canonical", "valueCanonical": TOPIC}],
+    "supportedProfile": [f"{BACKPORT}/backport-subscription"],
+}
 SCOPES = (
     "openid fhirUser launch launch/patient online_access offline_access patient/*.cruds user/*.cruds system/*.cruds"
 ).split()

@@ -71,6 +71,13 @@ class Courier:
                 line = self.line(subscription)
                 line.events.append(Event(number=len(line.events) + 1, at=at, resource=resource))
 
+    def told_of(self, resource: Resource) -> bool | None:
+        """Was it taken, or is it still on its way? None where nobody asked for it."""
+        if not any(asked_by(one).wants(resource) for one in offered() if one["status"] == "active"):
+            return None
+        told = [one for line in self.lines.values() for one in line.events[: line.told]]
+        return any(one.resource["id"] == resource["id"] for one in told)
+
     def line(self, subscription: Resource) -> Line:
         return self.lines.setdefault(subscription["id"], Line())
 

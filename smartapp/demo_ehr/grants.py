@@ -23,6 +23,11 @@ class Grant:
     patient: str | None = None
     fhir_user: str | None = None
 
+    @property
+    def of_system(self) -> bool:
+        """Of an app that works by itself."""
+        return bool(self.scopes) and all(scope.level == "system" for scope in self.scopes)
+
     def require(self, kind: str, letter: str) -> None:
         """403 unless some scope covers the interaction, a letter of `cruds`."""
         if not self._covering(kind, letter):

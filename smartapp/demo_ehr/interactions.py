@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
-from smartapp.demo_ehr import addresses
+from smartapp.demo_ehr import addresses, looks
 from smartapp.demo_ehr.compartment import require_belonging
 from smartapp.demo_ehr.courier import courier
 from smartapp.demo_ehr.grants import Grant
@@ -57,6 +57,7 @@ def search(grant: Grant, kind: str, criteria: Criteria) -> Answer:
     require_known(kind)
     grant.require(kind, "s")
     refuse_other_patients(grant, criteria)
+    looks.note(grant, criteria)
     found = visible(grant, kind, criteria)
     given = dict(criteria)
     count, offset = whole_number(given.get("_count", PAGE)), whole_number(given.get("_offset", 0))

@@ -22,7 +22,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from config.demo import connect_demo_ehr
+from cds.errors import FhirError
+from cds.models import Ehr
+from config.demo import connect_demo_ehr, hear_of_results
 
 START_SECONDS = 60
 
@@ -42,11 +44,11 @@ class Command(BaseCommand):
             os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "DEMO_EHR": "1"})  # noqa: S606
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0)
-        connect_demo_ehr()
+        ehr = connect_demo_ehr()
         if options["check"]:
             self._check()
         else:
-            self._serve()
+            self._serve(ehr)
 
     def _check_apart(self) -> NoReturn:
         """On a port and in a folder of its own, so that it disturbs nothing that runs here."""
@@ -58,13 +60,13 @@ class Command(BaseCommand):
             apart |= {"HOOK_WAIT": "10"}  # it checks that the line is whole, not how fast this machine is
             sys.exit(subprocess.run([sys.executable, *sys.argv], env={**os.environ, **apart}, check=False).returncode)
 
-    def _serve(self) -> None:
+    def _serve(self, ehr: Ehr) -> None:
         from granian import Granian
         from granian.constants import Interfaces
         from granian.log import LogLevels
 
         parts = urlsplit(settings.BASE_URL)
-        threading.Thread(target=self._announce, daemon=True).start()
+        threading.Thread(target=self._announce, args=(ehr,), daemon=True).start()
         server = Granian(
             "config.wsgi:application",
             address="127.0.0.1",
@@ -76,8 +78,8 @@ class Command(BaseCommand):
         with self._worker():
             server.serve()
 
-    def _announce(self) -> None:
-        """One URL, as soon as it answers."""
+    def _announce(self, ehr: Ehr) -> None:
+        """One URL, as soon as it answers; and the hospital is asked to tell of new results."""
         deadline = time.monotonic() + START_SECONDS
         ready = threading.Event()
         while time.monotonic() < deadline and not ready.wait(0.2):
@@ -87,7 +89,14 @@ class Command(BaseCommand):
                 continue
             self.stdout.write(f"\n  Open {settings.DEMO_EHR_URL}/ and choose a patient. Stop with Ctrl-C.\n")
             self.stdout.flush()
+            self._listen(ehr)
             return
+
+    def _listen(self, ehr: Ehr) -> None:
+        try:
+            hear_of_results(ehr)
+        except FhirError as error:
+            self.stderr.write(f"  The demo hospital could not be asked to tell of new results: {error}")
 
     def _check(self) -> None:
         from config.main_job import play

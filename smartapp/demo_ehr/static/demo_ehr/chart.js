@@ -15,14 +15,31 @@ async function put(target, answer) {
   if (turns.get(target) !== turn) return;
   shown(place);
   place.removeAttribute("aria-busy");
+  goOn(place);
+}
+
+const LOOK_AGAIN_MS = 2000;
+
+// What is still awaited is looked at again; once it has come, results and cards are asked for afresh.
+function goOn(place) {
+  const awaited = place.querySelector("[data-again]");
+  if (awaited) setTimeout(() => { if (awaited.isConnected) awaited.click(); }, LOOK_AGAIN_MS);
+  if (place.querySelector("[data-news]")) {
+    document.querySelector("#reload").click();
+    send(ask, null);
+  }
 }
 
 async function show(answer) {
   try {
     const response = await answer;
     if (!response.ok) throw new Error(`the EHR answered ${response.status}`);
-    const text = await response.text();
-    return (place) => { place.innerHTML = text; };
+    const fresh = document.createElement("template");
+    fresh.innerHTML = await response.text();
+    return (place) => {
+      const still = place.querySelector("[data-again]") && place.textContent === fresh.content.textContent;
+      if (!still) place.replaceChildren(fresh.content);  // what is still so is not read out again
+    };
   } catch (error) {
     const line = document.createElement("p");
     line.className = "problem";
