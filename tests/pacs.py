@@ -29,6 +29,9 @@ class WebArchive(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/dicom-web"
 
+    def hear(self, content: bytes) -> None:
+        """What was sent to be stored."""
+
     @classmethod
     @contextmanager
     def serving(cls) -> Iterator[WebArchive]:
@@ -47,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: WebArchive
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.hear(self.rfile.read(int(self.headers["Content-Length"])))
         self.do_GET()
 
     def do_GET(self) -> None:

@@ -162,7 +162,9 @@ def _person(request: HttpRequest, ehr: Any) -> Any:
 
 @admin.register(Experiment)
 class ExperimentAdmin(ReadOnly):
-    list_display = ("asked_at", "ehr", "service_id", "question", "state", "asked_by", "decided_by")
+    heading = "Experiments"
+    intro = "Two ways to run a service, compared. One is asked for on the page of a service's stage (Enabled services)."
+    list_display = ("question", "state", "ehr", "service_id", "asked_at", "asked_by", "decided_by")
     list_filter = ("verdict", "ehr", "service_id", "asked_at")
     list_select_related = ("ehr",)
 

@@ -13,7 +13,14 @@ from cds.models import Assessment, AuditEntry, ConnectionTest
 
 
 class ReadOnly(admin.ModelAdmin[Any]):
-    """A list to look at: nothing is added, changed or deleted here."""
+    """A list to look at: nothing is added, changed or deleted here. `heading` and `intro` say what is listed."""
+
+    heading = ""
+    intro = ""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        told = {"intro": self.intro, **({"title": self.heading} if self.heading else {})}
+        return super().changelist_view(request, {**told, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

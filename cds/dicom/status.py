@@ -75,7 +75,7 @@ def require_kept(statuses: Sequence[Status]) -> tuple[str, ...]:
     refused = [one for one in statuses if not one.kept]
     if refused:
         raise ArchiveRefused(
-            f"the archive took {len(stored) or 'none'} of {len(statuses)}. {'; '.join(one.in_words for one in refused)}",
+            f"the archive took {len(stored) or 'none'} of {len(statuses)}; {'; '.join(one.in_words for one in refused)}",
             stored=stored,
             retry=all(one.passing for one in refused),
         )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from cds.models import AuditEntry, Ehr, EnabledService, Rescoring, Subscription
 from cds.notified.token import find
+from smartapp.demo_ehr.store import chart_store
 from tests.cds.admin.people import signed_in
 
 ADD = reverse("admin:cds_subscription_add")
@@ -84,3 +88,43 @@ def test_whom_it_is_about_is_not_shown(integrator: Client, ehr: Ehr) -> None:
     page = integrator.get(reverse("admin:cds_rescoring_change", args=[row.pk])).content.decode()
     assert "merged" in page
     assert "ada-s-id" not in page
+
+
+def test_an_ehr_that_does_not_say_how_is_asked_in_no_way(integrator: Client, ehr: Ehr) -> None:
+    Ehr.objects.update(fhir_base="http://127.0.0.1:9/fhir")
+    assert "does not say how" in asked(integrator, ehr, style="")
+    assert not Subscription.objects.exists()
+
+
+def test_in_the_style_that_the_ehr_offers_there_is_nothing_to_hand_over(hospital: Ehr, integrator: Client) -> None:
+    assert "There is nothing to hand over" in asked(integrator, hospital, style="", heartbeat_seconds="3600")
+    row = Subscription.objects.get()
+    assert (row.style, row.heartbeat_seconds, bool(row.topic)) == ("backport", 3600, True)
+    chart_store().reset()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"state": "requested"}, "nothing was heard yet"),
+        ({"state": "active"}, "Active"),
+        ({"state": "active", "reason": "What was told of could not be looked at"}, "Active, but: What was told of"),
+        ({"state": "active", "gap_at": timezone.now()}, "An event did not come"),
+        ({"state": "active", "heartbeat_seconds": 60}, "Silent: its sign of life does not come"),
+        ({"state": "error", "reason": "It refuses."}, "In error: It refuses. Ask the EHR's people"),
+        ({"state": "off"}, "listen anew"),
+    ],
+)
+def test_the_list_says_in_a_sentence_how_it_stands(
+    integrator: Client, ehr: Ehr, changed: dict[str, Any], said: str
+) -> None:
+    Subscription.objects.create(ehr=ehr, created_at=timezone.now() - timedelta(hours=1), **changed)
+    assert said in unescape(integrator.get(LIST).content.decode())
+
+
+def test_of_whom_to_ask_again_it_is_said_when_or_why_not(integrator: Client, ehr: Ehr) -> None:
+    Rescoring.objects.create(ehr=ehr, patient_key="a", due_at=timezone.now())
+    Rescoring.objects.create(ehr=ehr, patient_key="b", failure="it refuses")
+    page = integrator.get(reverse("admin:cds_rescoring_changelist")).content.decode()
+    assert "To be asked about at" in page
+    assert "Given up: it refuses" in page
