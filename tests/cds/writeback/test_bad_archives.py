@@ -45,7 +45,7 @@ class Stow(WebArchive):
     kept: Kept
 
     def hear(self, content: bytes) -> None:
-        boundary = content.partition(b"\r\n")[0]
+        boundary = content.strip().partition(b"\r\n")[0]
         parts = [part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for part in content.split(boundary)[1:-1]]
         said: dict[str, list[Any]] = {"00081199": [], "00081198": []}
         self.status = 200
