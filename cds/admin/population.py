@@ -25,9 +25,17 @@ from cds.approval import Person
 from cds.errors import BadInput
 from cds.models import Ehr, Export, PopulationResult, PopulationRun
 from cds.population.worklist import in_words
+from cds.service import DecisionService
 
 State = PopulationRun.State
 FLAWS_LISTED = 200
+
+
+EVERYBODY, CHANGED = "everybody", "changed"
+FETCHED = [
+    (EVERYBODY, "fetched, of everybody or of the group that is entered"),
+    (CHANGED, "fetched, of whose record changed since the last run that asked the same"),
+]
 
 
 class SteerForm(forms.Form):
@@ -41,7 +49,9 @@ class BeginForm(forms.Form):
     ehr = forms.ModelChoiceField(
         Ehr.objects.filter(active=True).order_by("name"), label="EHR", help_text="Whose patients they are."
     )
-    folder = forms.ChoiceField(label="Folder of Bulk Data", help_text="A folder below “incoming” in BULK_FOLDER.")
+    folder = forms.ChoiceField(
+        label="Records", help_text="A folder below “incoming” in BULK_FOLDER, or what is fetched."
+    )
     writes = forms.TypedChoiceField(
         label="Results",
         widget=forms.RadioSelect,
@@ -57,7 +67,7 @@ class BeginForm(forms.Form):
         super().__init__(*args, **kwargs)
         questions = [(service.id, service.title) for service in registry.all_services() if service.hooks]
         self.fields["service_id"].choices = questions  # type: ignore[attr-defined]
-        self.fields["folder"].choices = [(str(one), one.name) for one in incoming()]  # type: ignore[attr-defined]
+        self.fields["folder"].choices = [*((str(one), one.name) for one in incoming()), *FETCHED]  # type: ignore[attr-defined]
 
 
 def incoming() -> list[Path]:
@@ -118,7 +128,7 @@ def begin(model_admin: PopulationRunAdmin, request: HttpRequest) -> HttpResponse
             run = population.open_run(
                 registry.get(given["service_id"]),
                 ehr=given["ehr"],
-                detail=given["folder"],
+                **whom(given["folder"], ehr=given["ehr"], service=registry.get(given["service_id"])),
                 writes=given["writes"],
                 asked_by=pages.whoever(request),
             )
@@ -128,6 +138,20 @@ def begin(model_admin: PopulationRunAdmin, request: HttpRequest) -> HttpResponse
             _hand_over(request, run)
             return redirect("admin:cds_populationrun_change", run.pk)
     return pages.rendered(model_admin, request, "populationrun/begin", "Ask about a population", form=form)
+
+
+def whom(records: str, *, ehr: Ehr, service: DecisionService) -> dict[str, Any]:
+    """Of a run, where its patients come from. Raises BadInput where nobody knows since when."""
+    if records not in {EVERYBODY, CHANGED}:
+        return {"detail": records}
+    group = population.usual_group(ehr)
+    asked = {"source": PopulationRun.Source.EXPORT, "detail": group}
+    if records == EVERYBODY:
+        return asked
+    since = population.heard_until(service, ehr=ehr, detail=group)
+    if since is None:
+        raise BadInput("No finished run has asked the same by an export: ask about everybody first.")
+    return {**asked, "since": since}
 
 
 def _hand_over(request: HttpRequest, run: PopulationRun) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from cds.bulk import Fetching
 from cds.population.expiry import ARRIVING, expire, let_go
 from cds.population.intake import Reading
-from cds.population.opening import heard_until, open_run
+from cds.population.opening import heard_until, open_run, usual_group
 from cds.population.steer import cancel, pause, resume
 from cds.population.sweep import Busy, Engine, Progress, sweep, unfinished
 
@@ -29,4 +29,5 @@ __all__ = [
     "resume",
     "sweep",
     "unfinished",
+    "usual_group",
 ]

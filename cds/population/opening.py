@@ -54,6 +54,14 @@ def open_run(  # noqa: PLR0913 -- the whole question, each part named
     return run
 
 
+def usual_group(ehr: Ehr) -> str:
+    """The one that the EHR's page names; "" for everybody. Raises BadInput where it names several."""
+    groups = ehr.population_groups.split()
+    if len(groups) > 1:
+        raise BadInput(f"{ehr} has several groups, and a run is about one of them (--group): {', '.join(groups)}.")
+    return groups[0] if groups else ""
+
+
 def heard_until(service: DecisionService, *, ehr: Ehr, detail: str = "") -> datetime | None:
     """By the EHR's clock, up to when the last finished run of this question knew the records; None if that is not known.
 

@@ -23,7 +23,19 @@ from tqdm import tqdm
 from cds import registry
 from cds.errors import CdsError
 from cds.models import Ehr, PopulationResult, PopulationRun
-from cds.population import Busy, Engine, Fetching, Reading, cancel, heard_until, open_run, pause, resume, sweep
+from cds.population import (
+    Busy,
+    Engine,
+    Fetching,
+    Reading,
+    cancel,
+    heard_until,
+    open_run,
+    pause,
+    resume,
+    sweep,
+    usual_group,
+)
 from scoring.errors import ScoringError
 
 Source, State = PopulationRun.Source, PopulationRun.State
@@ -192,7 +204,7 @@ def _whom(options: dict[str, Any], ehr: Ehr | None) -> dict[str, Any]:
         if options["since"]:
             raise CommandError("Only an EHR says who changed: --since goes with --ehr, and without --source.")
         return {"source": Source.FOLDER, "detail": _folder(options["source"])}
-    source, detail = Source.CRAWL if options["crawl"] else Source.EXPORT, options["group"] or _usual_group(ehr)
+    source, detail = Source.CRAWL if options["crawl"] else Source.EXPORT, options["group"] or usual_group(ehr)
     return {"source": source, "detail": detail, "since": _since(options, ehr, detail)}
 
 
@@ -205,14 +217,6 @@ def _since(options: dict[str, Any], ehr: Ehr, detail: str) -> datetime | None:
     if found is None:
         raise CommandError("No finished run asked the same, by an export that says when it was: go without --since.")
     return found
-
-
-def _usual_group(ehr: Ehr) -> str:
-    """The one that the EHR's page names; "" for everybody."""
-    groups = ehr.population_groups.split()
-    if len(groups) > 1:
-        raise CommandError(f"{ehr} has several groups: name one with --group ({', '.join(groups)}).")
-    return groups[0] if groups else ""
 
 
 def _stopped(options: dict[str, Any], ehr: Ehr | None) -> PopulationRun | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from fhir.resources.R4B import get_fhir_model_class
 from pytest_django import Settings
 
 from cds import registry
-from cds.models import AuditEntry, Ehr, PopulationResult, PopulationRun
+from cds.admin.population import whom
+from cds.models import AuditEntry, Ehr, Export, PopulationResult, PopulationRun
 from cds.population import open_run, pause, sweep
 from smartapp.demo_ehr.cast import read_cast
 from tests.cds.admin.people import signed_in
@@ -70,6 +72,20 @@ def test_who_has_the_right_begins_a_run_of_a_folder_that_was_put_there(
     begun = PopulationRun.objects.get()
     assert answer["Location"] == address("change", begun.pk)
     assert (begun.writes, begun.ehr) == (False, ehr)
+
+
+def test_an_ehrs_records_are_fetched_of_everybody_or_of_who_changed_since_the_last_run(
+    approver: Client, ehr: Ehr
+) -> None:
+    given = {"service_id": "diabetes-risk", "ehr": ehr.pk, "folder": "changed", "writes": "worklist"}
+    assert "ask about everybody first" in approver.post(address("begin"), given).content.decode()
+    assert not PopulationRun.objects.exists()
+    service = registry.get("diabetes-risk")
+    everybody = whom("everybody", ehr=ehr, service=service)
+    assert everybody == {"source": "export", "detail": ""}
+    Export.objects.create(run=open_run(service, ehr=ehr, **everybody), transaction_time="2026-01-01T00:00:00Z")
+    PopulationRun.objects.update(state=State.DONE)
+    assert whom("changed", ehr=ehr, service=service) == {**everybody, "since": datetime(2026, 1, 1, tzinfo=UTC)}
 
 
 def test_no_other_folder_can_be_named(approver: Client, ehr: Ehr, folder: Path) -> None:

@@ -113,7 +113,7 @@ def test_every_synthetic_patient_gets_the_answer_of_the_assess_command(
 def test_of_several_groups_one_must_be_named(ehr: Ehr, folder: Path) -> None:
     ehr.population_groups = "diabetics\nall-patients"
     ehr.save()
-    with pytest.raises(CommandError, match=r"name one with --group \(diabetics, all-patients\)"):
+    with pytest.raises(CommandError, match=r"one of them \(--group\): diabetics, all-patients"):
         score("--ehr", ehr.name)
     assert not PopulationRun.objects.exists()
 
