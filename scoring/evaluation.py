@@ -29,6 +29,7 @@ def evaluate(recipe: Recipe, model: Model, cohort: Cohort, *, source: str, seed:
             **{name: model.facts[name] for name in ("name", "version", "label", "sha256", "trained_on")},
             "trained_on_source": model.facts["source"],
             "trusted_observed_expected": list(recipe.trusted),
+            "once_more": people.sha256 == model.facts["source_sha256"],
             "validated_before": model.facts["performance"]["unweighted"]["auroc"],
             "source": people.source,
             "source_name": source,
@@ -72,6 +73,11 @@ def _who(facts: Facts) -> str:
 
 def _ranking(facts: Facts) -> str:
     now, before = facts["performance"]["unweighted"]["auroc"], facts["validated_before"]
+    if facts["once_more"]:
+        return (
+            f"These are the people on whom the model card measured it, once more: AUROC {interval(now, 3)}. That repeats"
+            " its figures and is no second validation."
+        )
     both = f"AUROC {interval(now, 3)} here, {interval(before, 3)} where it was validated"
     if now["high"] < before["low"]:
         return f"This population is harder for the model: {both}. Figures from there do not hold here."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from scoring.chapters import FIGURES, written
+from scoring.preparation import AS_THEY_ARE
 from scoring.tables import Facts, interval, number, periods, share, signed, table
 
 
@@ -136,7 +137,15 @@ def _preparation(facts: Facts) -> str:
     head = ("outliers + missing", "log loss", "worse by", "AUROC", "O/E", "AUROC, parts hidden", "O/E, parts hidden")
     return (
         f"Trained on {_who(found['trained_on'])}, measured on {_who(found['measured_on'])}. Another way than rows as they"
-        f" are is taken only if it is surely better; taken: {found['taken']}.\n\n{table(head, rows)}"
+        f" are is taken only if it is surely better; taken: {found['taken']}.{_not_so(found['taken'])}\n\n{table(head, rows)}"
+    )
+
+
+def _not_so(taken: str) -> str:
+    if taken == AS_THEY_ARE:
+        return ""
+    return (
+        " This model does without, since nothing prepares rows at the bedside: do not ship it before that is settled."
     )
 
 

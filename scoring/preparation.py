@@ -122,4 +122,5 @@ def _mice(rows: Numbers, seed: int) -> tuple[Fills, int]:
     return fill, DRAWS
 
 
+AS_THEY_ARE = Preparation().name
 _FILLS = {Fill.NATIVE: _native, Fill.MEDIAN: _median, Fill.MICE: _mice}

@@ -18,7 +18,7 @@ from scoring.errors import RecipeUnusable
 from scoring.files import write_whole
 from scoring.journal import Journal
 from scoring.model_card import render
-from scoring.preparation import Preparation
+from scoring.preparation import AS_THEY_ARE
 from scoring.recipes import Recipe
 from scoring.search import Trial, search
 from scoring.shelf import Model, sha256
@@ -27,7 +27,6 @@ from scoring.validation import validate
 
 DIGITS = 6
 SETTINGS = ("params", "space", "trials", "most_rounds", "patience", "folds", "monotone", "train_until")
-AS_THEY_ARE = Preparation().name
 LIBRARIES = ("xgboost-cpu", "numpy", "scikit-learn", "pandas")
 
 

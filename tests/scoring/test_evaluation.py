@@ -39,6 +39,14 @@ def test_people_whom_training_saw_are_left_out_and_the_figures_are_those_of_the_
     assert found["left_out"] == trained.facts["trained_on"]["n"]
     assert found["performance"] == trained.facts["performance"]
     assert found["plainly"][0] == "Temporal validation: trained on 1999-2002, measured on 2003-2004."
+    assert "is no second validation" in found["plainly"][1]
+
+
+def test_other_people_of_later_years_are_a_validation_of_their_own(
+    recipe: Recipe, model: Model, cohort: Cohort
+) -> None:
+    found = evaluation.evaluate(recipe, model, replace(cohort, sha256="1" * 64), source="made-up", seed=1)
+    assert found["plainly"][1].startswith("The model ranks these people about as well as those it was validated on")
 
 
 def test_without_a_stranger_there_is_nothing_to_measure(recipe: Recipe, model: Model, cohort: Cohort) -> None:
@@ -48,7 +56,7 @@ def test_without_a_stranger_there_is_nothing_to_measure(recipe: Recipe, model: M
 
 
 def test_another_source_is_measured_whole_and_called_external(recipe: Recipe, model: Model, cohort: Cohort) -> None:
-    abroad = replace(cohort, source="abroad")
+    abroad = replace(cohort, source="abroad", sha256="1" * 64)
     found = evaluation.evaluate(recipe, model, abroad, source="abroad", seed=1)
     assert (found["left_out"], found["validated_on"]["n"]) == (0, 1200)
     assert found["plainly"][0] == "External validation: trained on made up, measured on abroad."
@@ -57,7 +65,10 @@ def test_another_source_is_measured_whole_and_called_external(recipe: Recipe, mo
 def test_a_harder_population_is_called_harder(recipe: Recipe, model: Model, cohort: Cohort) -> None:
     draw = np.random.default_rng(4)
     noisy = replace(
-        cohort, source="abroad", label=np.where(draw.random(1200) < 0.6, draw.random(1200) < 0.4, cohort.label)
+        cohort,
+        source="abroad",
+        sha256="1" * 64,
+        label=np.where(draw.random(1200) < 0.6, draw.random(1200) < 0.4, cohort.label),
     )
     said = " ".join(evaluation.evaluate(recipe, model, noisy, source="abroad", seed=1)["plainly"])
     assert "This population is harder for the model" in said

@@ -36,3 +36,12 @@ def test_the_card_marks_patterns_where_the_model_abstains(trained: Trained) -> N
     marked = [line for line in render({**trained.facts, "patterns": silent}, words={}).splitlines() if "**abst" in line]
     assert len(marked) == 1
     assert marked[0].startswith("| tape | ")
+
+
+def test_the_card_warns_where_rows_should_have_been_prepared_and_are_not(trained: Trained) -> None:
+    found = trained.facts["comparisons"]
+    chosen = {**found, "preparation": {**found["preparation"], "taken": "keep+mice"}}
+    warning = "do not ship it before that is settled"
+    assert warning in render({**trained.facts, "comparisons": chosen}, words={})
+    chosen["preparation"]["taken"] = "keep+native"
+    assert warning not in render({**trained.facts, "comparisons": chosen}, words={})

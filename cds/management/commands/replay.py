@@ -20,7 +20,7 @@ from cds.errors import CdsError
 from cds.models import Assessment
 from cds.rehearse import BANDS, Rehearsal, recorded, rehearse
 from cds.replay import Replay, Said, Verdict, as_of_today, replay
-from scoring.errors import ScoringError
+from scoring.management.plainly import plainly
 from scoring.plots import THEMES, svg
 from scoring.watch_plots import agreement
 
@@ -57,10 +57,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if bool(options["assessment"]) == bool(options["against"]):
             raise CommandError("Name either an assessment or, with --against, a version.")
-        if options["against"]:
-            self._against(options)
-        else:
-            self._one(options["assessment"], today=options["today"])
+        with plainly():
+            if options["against"]:
+                self._against(options)
+            else:
+                self._one(options["assessment"], today=options["today"])
 
     def _one(self, assessment_id: str, *, today: bool) -> None:
         try:
@@ -89,7 +90,7 @@ class Command(BaseCommand):
             )
             with tqdm(total=len(ids), disable=None, unit="answer") as progress:
                 found = rehearse(service, ids, version=options["against"], tick=progress.update)
-        except (CdsError, ScoringError) as error:
+        except CdsError as error:
             raise CommandError(str(error)) from error
         self.stdout.write("\n".join(summary(found)))
         if options["plot"]:

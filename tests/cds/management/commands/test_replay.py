@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from cds.models import Assessment, AuditEntry, Ehr, EnabledService
 from cds.retention import forget
@@ -76,6 +77,18 @@ def test_another_threshold_of_today_is_exit_status_6(real: Ehr) -> None:
 def test_an_assessment_that_is_not_there_is_said_in_one_sentence(real: Ehr, unknown: str) -> None:
     with pytest.raises(CommandError, match="no assessment"):
         call_command("replay", unknown)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("6f3c1a36-3d5f-4a30-9a53-0a8a2d4f7c11",), ("--against", "1", "--service", SERVICE)]
+)
+def test_a_database_that_goes_away_is_said_in_one_sentence(real: Ehr, arguments: tuple[str, ...]) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("the server closed the connection\nunexpectedly")
+
+    with connection.execute_wrapper(away), pytest.raises(CommandError) as said:
+        call_command("replay", *arguments)
+    assert str(said.value) == "the database cannot be read: the server closed the connection"
 
 
 def test_one_or_all_but_not_both(real: Ehr) -> None:
