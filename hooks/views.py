@@ -19,7 +19,7 @@ from cds import audit, registry
 from cds.cards import Card
 from cds.connect import bearer_client, dialect_of
 from cds.context import PatientContext
-from cds.errors import BadInput
+from cds.errors import BadInput, MissingData
 from cds.experiments import in_arm
 from cds.facilities import places, refined, wanted
 from cds.feedback import hear
@@ -148,7 +148,11 @@ class Call(APIView):
             also=wanted(here, service, encounter_id(hook)),
             tally=self.log.prefetch,
         )
-        context = noticing(ehr, patient_id(hook), read)
+        try:
+            context = noticing(ehr, patient_id(hook), read)
+        except MissingData:
+            self._note(hook, service, answer="missing data")
+            raise
         if (drafts := orders(hook)) is not None:
             context = with_orders(context, drafts, selected=selections(hook))
         return context
@@ -193,11 +197,15 @@ class Call(APIView):
 
     def _leave_alone(self, hook: HookRequest, service: DecisionService, *, answer: str, cards: list[Card]) -> Response:
         """Nothing is scored and nothing stored; that somebody asked is in the audit."""
-        ehr = self.log.ehr
         self.log.answer, self.log.cards = answer, len(cards)
+        self._note(hook, service, answer=answer)
+        return Response(cards_as_json(cards, service=service, ehr=self.log.ehr, assessment=None))
+
+    def _note(self, hook: HookRequest, service: DecisionService, *, answer: str) -> None:
+        """Somebody asked about this patient and got no assessment."""
+        ehr = self.log.ehr
         actor = _viewer(ehr, hook).user_key or ehr.name[:64]
         audit.record("hook", actor=actor, ehr=ehr, patient_id=patient_id(hook), subject=service.id, answer=answer)
-        return Response(cards_as_json(cards, service=service, ehr=ehr, assessment=None))
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Every answer to a known EHR is counted, the failed ones too, as long as there is a database to count in."""

@@ -124,6 +124,8 @@ def test_without_prefetch_and_without_a_token_the_answer_is_412(hospital: Ehr) -
     answer = post(request_body("ada", prefetch=False, authorized=False))
     assert answer.status_code == 412
     assert "patient" in diagnostics(answer)
+    asked = AuditEntry.objects.get(action="hook")
+    assert (asked.patient_key, asked.detail["answer"]) == (hospital.pseudonym("ada"), "missing data")
 
 
 def test_a_fhir_server_that_is_too_slow_for_a_hook_is_a_412(hospital: Ehr, settings: Any) -> None:
