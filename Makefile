@@ -24,7 +24,7 @@ demo: install ## the whole product with a demo hospital, in one process; prints 
 	@DEMO_EHR=1 $(PY) manage.py demo
 
 test: install ## the whole suite, on SQLite and memory, or on DATABASE_URL and REDIS_URL
-	$(PY) -m pytest -q -n logical --maxprocesses 4 --dist loadfile
+	$(PY) -m pytest -q -rs -n logical --maxprocesses 4 --dist loadfile
 
 check: install ## format, lint, types, import contracts, production settings
 	$(VENV)/bin/ruff format --check .

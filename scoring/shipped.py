@@ -9,9 +9,10 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.apps import apps as installed
+from django.core.management import CommandError
 
 from scoring import shelf
-from scoring.errors import ModelMissing
+from scoring.errors import ModelMissing, ScoringError
 from scoring.models import ModelVersion
 from scoring.shelf import Model
 
@@ -19,14 +20,20 @@ RELEASE = "release"  # who approves a model that comes with a release
 
 
 def register_shipped(sender: AppConfig, *, using: str, apps: Any = installed, **_: Any) -> None:
-    """The `post_migrate` handler; `apps` tells whether the table exists in the state migrated to."""
+    """The `post_migrate` handler; `apps` tells whether the table exists in the state migrated to.
+
+    CommandError, which ends `migrate` in one sentence, where a model is not the one that was registered.
+    """
     try:
         apps.get_model("scoring", "ModelVersion")
     except LookupError:
         return
     for config in installed.get_app_configs():
         for artefact in shipped_in(Path(config.path)):
-            register(artefact, using=using)
+            try:
+                register(artefact, using=using)
+            except ScoringError as error:
+                raise CommandError(f"{artefact.name}: {error}") from error
 
 
 def shipped_in(folder: Path) -> Iterator[Path]:

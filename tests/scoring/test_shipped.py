@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from scoring import recipes, shelf, shipped
 from scoring.errors import ModelChanged, ModelDamaged
@@ -115,6 +115,14 @@ def test_a_changed_artefact_under_the_same_version_stops_migrate(artefact: Path)
     edit(artefact, sha256=shelf.sha256(changed))
     with pytest.raises(ModelChanged, match=r"made-up-risk 1\.0\.0"):
         shipped.register(artefact)
+
+
+def test_migrate_ends_in_one_sentence_where_the_file_is_not_the_one_that_was_registered() -> None:
+    ModelVersion.objects.filter(name="diabetes-risk").update(sha256="0" * 64)
+    with pytest.raises(
+        CommandError, match=r"^diabetes-risk\.ubj: model diabetes-risk 1\.1\.0 is on the shelf already and differs"
+    ):
+        call_command("migrate", verbosity=0)
 
 
 def test_before_the_table_exists_nothing_happens() -> None:
