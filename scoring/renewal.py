@@ -88,7 +88,11 @@ def renew(name: str, asked: Asked, *, threshold: float, now: datetime) -> Traini
     if not installed():
         return _end(run, Status.UNAVAILABLE)
     late, early = cases.part(0, HELD_OUT), cases.part(HELD_OUT, 1)
-    if not cases.enough(TO_RECALIBRATE) or not late.enough(FEWEST_EVENTS) or not early.enough(FEWEST_EVENTS):
+    if (
+        not cases.enough(TO_RECALIBRATE)
+        or not late.enough(FEWEST_EVENTS)
+        or not early.part(CHOICE, 1).enough(FEWEST_EVENTS)
+    ):
         return _end(run, Status.TOO_FEW)
     contenders = _contenders(live, early, retrain=cases.enough(TO_RETRAIN))
     best = min(contenders, key=lambda one: _loss(one, early.part(0, CHOICE)))
@@ -123,9 +127,10 @@ def _contenders(live: ModelVersion, early: Cases, *, retrain: bool) -> list[Cont
     taught = early.part(CHOICE, 1)
     start = Contender(name="live", artefact=bytes(live.artefact), model=shelf.load(live))
     found = [start, _straightened("recalibrated", live, start.artefact, taught)]
-    if retrain:
-        grown = _grown(start, live.facts, taught.part(CALIBRATION, 1))
-        found.append(_straightened("retrained", live, grown, taught.part(0, CALIBRATION)))
+    grows, straightens = taught.part(CALIBRATION, 1), taught.part(0, CALIBRATION)
+    if retrain and straightens.enough(FEWEST_EVENTS):
+        grown = _grown(start, live.facts, grows)
+        found.append(_straightened("retrained", live, grown, straightens))
     return found
 
 
@@ -220,6 +225,8 @@ def in_words(run: TrainingRun) -> list[str]:
     judged = (
         f"Compared on the newest {late['people']:,} people ({late['events']:,} cases), of whom no contender had learnt."
     )
+    if "retrained" not in found["figures"]:
+        judged += f" New trees were not grown: that takes {TO_RETRAIN} cases and as many without, of any time."
     if run.status == Status.NO_BETTER:
         return [count, judged, "Nothing was better than the model in use; nothing changes."]
     return [

@@ -100,6 +100,15 @@ def test_nobody_and_one_kind_only_are_no_crash(live: ModelVersion) -> None:
     assert run(Asked(**{**vars(everybody), "label": np.zeros(600)})).status == "too-few"
 
 
+def test_where_those_who_would_calibrate_new_trees_are_of_one_kind_none_are_grown(live: ModelVersion) -> None:
+    asked = hospital(live, 2500, offset=1.5)
+    label = asked.label.copy()
+    label[1100:1380] = 0  # of the early cases that teach, the newest fifth
+    found = run(Asked(**{**vars(asked), "label": label}))
+    assert set(found.report["figures"]) == {"live", "recalibrated"}
+    assert "New trees were not grown" in in_words(found)[1]
+
+
 def test_without_the_packages_it_is_said_and_nothing_is_tried(
     live: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
