@@ -18,7 +18,7 @@ from cds.fhir.versions import names_of
 from cds.models import PopulationFlaw, PopulationRun
 from cds.needs import Need
 from cds.population.lines import ENDINGS, Line, Lines, Wanted
-from cds.population.spool import TOO_LARGE, Contents, Entry, Spool
+from cds.population.spool import TOO_LARGE, Contents, Entry, Spool, older
 
 _LOOK_AFTER = 50_000  # lines that matter
 
@@ -29,6 +29,10 @@ DELETED = "deleted at the EHR"
 NOBODY = "says not whose it is"
 NO_SUCH_PATIENT = "no such patient in these files"
 SAME_PATIENT = "a newer line has the same patient"
+SAME_RESOURCE = "a newer line has the same resource"
+
+
+Key = tuple[bytes, bytes, bytes]  # owner, kind and id of a line, as the spool has them
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,29 +99,37 @@ class Intake:
         """Who is in each part; what belongs to nobody there is a flaw, too."""
         patients, too_large = [], list[str]()
         for number in range(self.spool.parts):
-            newest, sizes = self._patients(number)
-            patients.append(len(newest))
-            too_large += [owner for owner in newest if sizes[owner] > TOO_LARGE]
-            if sizes.keys() - newest.keys():
-                for entry in self.spool.entries(number):
-                    if entry.owner not in newest:
-                        self.accounts.flaw(entry.file, entry.line, NO_SUCH_PATIENT, taken_back=True)
+            here, sizes, again = self._owners(number)
+            patients.append(len(here))
+            too_large += [owner.decode() for owner in here if sizes[owner] > TOO_LARGE]
+            if again or sizes.keys() - here:
+                self._take_back(number, here, again)
         return Contents(patients=patients, too_large=too_large)
 
-    def _patients(self, number: int) -> tuple[dict[str, Entry], Counter[str]]:
-        """The newest line of each in that part, and how many bytes every owner has there."""
-        newest, sizes = dict[str, Entry](), Counter[str]()
+    def _owners(self, number: int) -> tuple[set[bytes], Counter[bytes], set[Key]]:
+        """Of that part: who has a Patient there, how many bytes each owner has, which resources have several lines."""
+        sizes, seen, again = Counter[bytes](), set[Key](), set[Key]()
         for packed in self.spool.packed(number):
-            owner, kind = Entry.head(packed)
+            owner, kind, name, _ = packed.split(b"\t", 3)
             sizes[owner] += len(packed)
-            if kind == b"Patient":
+            if name and (kind == b"Patient" or sizes[owner] <= TOO_LARGE):  # of whom there is too much, no more is held
+                key = owner, kind, name
+                (again if key in seen else seen).add(key)
+        return {owner for owner, kind, _ in seen if kind == b"Patient"}, sizes, again
+
+    def _take_back(self, number: int, here: set[bytes], again: set[Key]) -> None:
+        """What is nobody's, and of the resources with several lines all but the newest."""
+        several = dict[Key, list[Entry]]()
+        for packed in self.spool.packed(number):
+            owner, kind, name, _ = packed.split(b"\t", 3)
+            if owner not in here:
                 entry = Entry.unpacked(packed)
-                known = newest.get(owner, entry)
-                newest[owner] = newer = max(known, entry, key=Entry.age)
-                if known is not entry:
-                    older = known if newer is entry else entry
-                    self.accounts.flaw(older.file, older.line, SAME_PATIENT, taken_back=True)
-        return newest, sizes
+                self.accounts.flaw(entry.file, entry.line, NO_SUCH_PATIENT, taken_back=True)
+            elif (key := (owner, kind, name)) in again:
+                several.setdefault(key, []).append(Entry.unpacked(packed)._replace(raw=b""))
+        for entries in several.values():
+            for entry in older(entries):
+                self.accounts.flaw(entry.file, entry.line, overtaken(entry), taken_back=True)
 
     def _take(self, file: int, line: Line) -> None:
         found = entry_of(line, file, self.types, self.gone)
@@ -146,10 +158,20 @@ def entry_of(line: Line, file: int, types: Container[str], gone: Set[str]) -> En
     owner = owner_of(head)
     if gone and not gone.isdisjoint({f"{head.resource_type}/{head.id}", f"Patient/{owner}"}):
         return DELETED
-    changed = (head.meta.last_updated if head.meta and head.resource_type == "Patient" else "") or ""
+    changed = (head.meta.last_updated if head.meta else "") or ""
     if not owner:
         return NO_ID if head.resource_type == "Patient" else NOBODY
-    return Entry(owner, head.resource_type, file, line.number, changed, raw)
+    return Entry(owner, head.resource_type, _plain(head.id or ""), file, line.number, _plain(changed), raw)
+
+
+def _plain(said: str) -> str:
+    """Nothing that would end a field or a line of the spool."""
+    return said if said.isprintable() else ""
+
+
+def overtaken(entry: Entry) -> str:
+    """Why an older line is not used."""
+    return SAME_PATIENT if entry.kind == "Patient" else SAME_RESOURCE
 
 
 def files_in(folder: Path) -> list[Path]:

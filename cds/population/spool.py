@@ -27,31 +27,27 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class Entry(NamedTuple):
-    """One line: whose, what, where it stood; of a Patient, when it was last changed."""
+    """One line: whose, what, where it stood, when it was last changed. `id`: "" where it cannot be told from others."""
 
     owner: str
     kind: str
+    id: str
     file: int
     line: int
     changed: str
     raw: bytes
 
     def packed(self) -> bytes:
-        return b"\t".join((f"{self.owner}\t{self.kind}\t{self.file}\t{self.line}\t{self.changed}".encode(), self.raw))
-
-    @staticmethod
-    def head(packed: bytes) -> tuple[str, bytes]:
-        """Owner and kind alone: cheaper, where nothing else is wanted of most lines."""
-        owner, kind, _ = packed.split(b"\t", 2)
-        return owner.decode(), kind
+        head = f"{self.owner}\t{self.kind}\t{self.id}\t{self.file}\t{self.line}\t{self.changed}"
+        return b"\t".join((head.encode(), self.raw))
 
     @classmethod
     def unpacked(cls, packed: bytes) -> Entry:
-        owner, kind, file, line, changed, raw = packed.rstrip(b"\n").split(b"\t", 5)
-        return cls(owner.decode(), kind.decode(), int(file), int(line), changed.decode(), raw)
+        owner, kind, name, file, line, changed, raw = packed.rstrip(b"\n").split(b"\t", 6)
+        return cls(owner.decode(), kind.decode(), name.decode(), int(file), int(line), changed.decode(), raw)
 
     def age(self) -> tuple[datetime, int, int]:
-        """Of several lines with one patient the newest counts, else the last (Bulk Data, "Output File")."""
+        """Of several lines with one resource the newest counts, else the last (Bulk Data, "Output File")."""
         when = parse(self.changed, UTC)
         return (when.earliest if when else _FIRST), self.file, self.line
 
@@ -132,15 +128,32 @@ class Spool:
 
 
 def charts_of(entries: Iterable[Entry], too_large: frozenset[str]) -> list[Chart]:
-    """By id."""
+    """By id. Of each resource the newest line."""
     patients: dict[str, Entry] = {}
     others: defaultdict[str, defaultdict[str, list[bytes]]] = defaultdict(lambda: defaultdict(list))
-    for entry in entries:
+    for entry in newest(entry for entry in entries if entry.kind == "Patient" or entry.owner not in too_large):
         if entry.kind == "Patient":
-            patients[entry.owner] = max(patients.get(entry.owner, entry), entry, key=Entry.age)
-        elif entry.owner not in too_large:
+            patients[entry.owner] = entry
+        else:
             others[entry.owner][entry.kind].append(entry.raw)
     return [_chart(patients[key], others[key], cut=key in too_large) for key in sorted(patients)]
+
+
+def newest(entries: Iterable[Entry]) -> Iterable[Entry]:
+    """Without those whose resource a newer line has, too: an older version may say what was since taken back."""
+    found: dict[tuple[object, ...], Entry] = {}
+    for entry in entries:
+        key = (entry.owner, entry.kind, entry.id) if entry.id else (entry.file, entry.line)
+        known = found.setdefault(key, entry)
+        if known is not entry:
+            found[key] = max(known, entry, key=Entry.age)
+    return found.values()
+
+
+def older(entries: list[Entry]) -> list[Entry]:
+    """All the others, in their order."""
+    kept = {(entry.file, entry.line) for entry in newest(entries)}
+    return [entry for entry in entries if (entry.file, entry.line) not in kept]
 
 
 def _chart(patient: Entry, others: dict[str, list[bytes]], *, cut: bool) -> Chart:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cds.fhir.files import Chart
     from cds.population.fold import Answer, Asking
 
-OWNED = "owner string, kind string, file long, line long, changed string, raw binary"
+OWNED = "owner string, kind string, id string, file long, line long, changed string, raw binary"
 TOLD = "told binary"
 NOBODY = ""  # the owner of what is no entry: of `kind` a flaw's reason, or COUNT, with the lines of a file as `line`
 COUNT = "#"
@@ -49,6 +49,7 @@ def owned(
     """
     django.setup()
     from cds.population.lines import Lines, Wanted
+    from cds.population.spool import Entry
 
     for batch in batches:
         for file in batch.to_pylist():
@@ -57,22 +58,19 @@ def owned(
                 rows = _owned(lines, file["file"], types, gone)
                 while some := list(islice(rows, 1000)):
                     yield _batch(OWNED, some)
-                yield _batch(OWNED, [_row(NOBODY, COUNT, file["file"], lines.count)])
+                yield _batch(OWNED, [Entry(NOBODY, COUNT, "", file["file"], lines.count, "", b"")._asdict()])
 
 
 def _owned(lines: Any, file: int, types: frozenset[str], gone: frozenset[str]) -> Rows:
     from cds.population.intake import entry_of
+    from cds.population.spool import Entry
 
     for line in lines:
         found = entry_of(line, file, types, gone)
         if isinstance(found, str):
-            yield _row(NOBODY, found, file, line.number)
+            yield Entry(NOBODY, found, "", file, line.number, "", b"")._asdict()
         elif found is not None:
-            yield _row(found.owner, found.kind, file, found.line, found.changed, found.raw)
-
-
-def _row(owner: str, kind: str, file: int, line: int, changed: str = "", raw: bytes = b"") -> dict[str, Any]:
-    return {"owner": owner, "kind": kind, "file": file, "line": line, "changed": changed, "raw": raw}
+            yield found._asdict()
 
 
 def answered(batches: Iterator[pa.RecordBatch], *, task: bytes, block: int) -> Iterator[pa.RecordBatch]:
@@ -89,15 +87,15 @@ def answered(batches: Iterator[pa.RecordBatch], *, task: bytes, block: int) -> I
 
 def _charts(rows: Rows, asking: Asking, flaws: list[Told]) -> Iterator[Chart]:
     """One for each patient who is here and has no answer yet."""
-    from cds.population.intake import NO_SUCH_PATIENT, SAME_PATIENT
-    from cds.population.spool import TOO_LARGE, Entry, charts_of
+    from cds.population.intake import NO_SUCH_PATIENT, overtaken
+    from cds.population.spool import TOO_LARGE, Entry, charts_of, older
 
     for owner, group in groupby(rows, key=lambda row: str(row["owner"])):
         entries = [Entry(**row) for row in group]
-        patients = sorted((entry for entry in entries if entry.kind == "Patient"), key=Entry.age)
-        wrong, why = (patients[:-1], SAME_PATIENT) if patients else (entries, NO_SUCH_PATIENT)
-        flaws += [Told(flaw=(entry.file, entry.line, why)) for entry in wrong]
-        if patients and asking.pseudonym(owner) not in asking.answered:
+        here = any(entry.kind == "Patient" for entry in entries)
+        wrong = older(entries) if here else entries
+        flaws += [Told(flaw=(one.file, one.line, overtaken(one) if here else NO_SUCH_PATIENT)) for one in wrong]
+        if here and asking.pseudonym(owner) not in asking.answered:
             large = sum(len(entry.packed()) for entry in entries) > TOO_LARGE
             yield from charts_of(entries, frozenset({owner} if large else ()))
 

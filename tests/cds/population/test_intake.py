@@ -10,14 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from cds import registry
 from cds.bulk.accounts import LISTED
 from cds.models import PopulationRun
 from cds.population import open_run, resume, sweep
-from cds.population.intake import CUT_OFF, NO_ID, NO_SUCH_PATIENT, NOBODY, NOT_FHIR, SAME_PATIENT, Intake
+from cds.population.fold import Asking
+from cds.population.intake import (
+    CUT_OFF,
+    NO_ID,
+    NO_SUCH_PATIENT,
+    NOBODY,
+    NOT_FHIR,
+    SAME_PATIENT,
+    SAME_RESOURCE,
+    Intake,
+    types_of,
+)
+from cds.population.lines import Line
 from cds.population.spool import TOO_LARGE
 from cds.services.diabetes.service import DiabetesRisk
+from cds.spark.executor import Told, _charts, _owned
 from tests.cds.population.conftest import THE_CAST, asked, reasons
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +47,22 @@ def patient(name: str, **members: Any) -> bytes:
 
 
 def condition(owner: str) -> bytes:
-    return line("Condition", id="c", subject={"reference": owner}, code={"text": "x"})
+    return line("Condition", subject={"reference": owner}, code={"text": "x"})
+
+
+def hba1c(status: str, changed: str) -> bytes:
+    """Always the same one, of 9.1 %."""
+    coding = [{"system": "http://loinc.org", "code": "4548-4"}]
+    return line(
+        "Observation",
+        id="a1c",
+        meta={"lastUpdated": changed},
+        status=status,
+        code={"coding": coding},
+        subject={"reference": "Patient/ada"},
+        effectiveDateTime=timezone.now().date().isoformat(),
+        valueQuantity={"value": 9.1, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"},
+    )
 
 
 def flaws(run: PopulationRun) -> list[tuple[str, int, str]]:
@@ -89,6 +118,38 @@ def test_of_one_patient_in_two_files_the_newest_line_counts_and_the_other_is_nam
     assert reasons(run)["ada"] == "deceased"
 
 
+@pytest.mark.parametrize("first", ["final", "entered-in-error"])
+def test_of_one_result_in_two_lines_the_newest_counts_and_what_was_taken_back_is_not_believed(
+    first: str, tmp_path: Path
+) -> None:
+    lines = {"final": hba1c("final", "2026-05-01"), "entered-in-error": hba1c("entered-in-error", "2026-05-02")}
+    (tmp_path / "a.ndjson").write_bytes(patient("ada") + lines.pop(first) + next(iter(lines.values())))
+    run = asked(tmp_path)
+    assert flaws(run) == [("a.ndjson", 2 if first == "final" else 3, SAME_RESOURCE)]
+    assert run.files["a.ndjson"]["used"] == 2
+    assert accounted(run)
+    assert not run.results.filter(alerts=True).exists()
+
+
+def test_spark_finds_the_same_lines_overtaken(tmp_path: Path) -> None:
+    result = Line(1, hba1c("final", "2026-05-01")), Line(2, hba1c("entered-in-error", "2026-05-02"))
+    rows = _owned([*result, Line(3, patient("ada"))], 0, types_of(DiabetesRisk.needs), frozenset())
+    told, asking = list[Told](), Asking(run=open_run(registry.get("diabetes-risk"), detail=str(tmp_path)))
+    (chart,) = _charts(rows, asking, told)
+    assert [one.flaw for one in told] == [(0, 1, SAME_RESOURCE)]
+    assert b"entered-in-error" in chart.resources["Observation"][0]
+
+
+def test_whatever_stands_in_an_id_or_a_time_the_line_stays_one_line(tmp_path: Path) -> None:
+    odd = {"lastUpdated": "yesterday\n\tat noon"}
+    (tmp_path / "a.ndjson").write_bytes(
+        patient("ada", meta=odd) + line("Condition", id="a\n\tb", meta=odd, subject={"reference": "Patient/ada"})
+    )
+    run = asked(tmp_path)
+    assert (run.state, run.error, run.patients) == (State.DONE, "", 1)
+    assert run.files["a.ndjson"] == {"lines": 2, "used": 2, "flaws": {}}
+
+
 def test_a_patient_without_data_is_answered_too(tmp_path: Path) -> None:
     (tmp_path / "Patient.ndjson").write_bytes(patient("ada"))
     run = asked(tmp_path)
@@ -112,7 +173,7 @@ def test_archives_and_folders_in_the_folder_are_read(folder: Path) -> None:
 
 def test_a_record_too_large_to_hold_is_said_and_the_others_are_answered(folder: Path) -> None:
     subject, text = {"reference": "Patient/huge"}, "x" * 3_500_000
-    large = line("Condition", id="c", subject=subject, code={"text": text})
+    large = line("Condition", subject=subject, code={"text": text})
     (folder / "more.ndjson").write_bytes(patient("huge") + large * (1 + TOO_LARGE // len(large)))
     run = asked(folder)
     assert run.results.get(reason="too-large").outcome == "failed"
