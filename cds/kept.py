@@ -19,6 +19,7 @@ from cds.finding import Estimate, Finding, NotApplicable, NotEnoughData, Outcome
 from cds.records import Algorithm, ObservationRecord, ReportRecord, RiskAssessmentRecord
 
 MOST_ISSUES = 5  # of those that a report names; the page has them all
+LONGEST_NAME = 64  # bytes, as `cds.dicom.words.line` has them: what is cut off of a name may be its "not"
 
 
 class Estimated(Struct, frozen=True, kw_only=True):
@@ -30,6 +31,15 @@ class Estimated(Struct, frozen=True, kw_only=True):
     title: str  # of the report
     present: str  # that it is present disease, in a sentence
     folder: Path
+
+    def __post_init__(self) -> None:
+        if len(self.name.encode()) > LONGEST_NAME:
+            raise ValueError(f"{self.name!r} is longer than {LONGEST_NAME} bytes")
+
+    @property
+    def name(self) -> str:
+        """Of the observation."""
+        return f"Probability of {self.text}"
 
     def records(
         self, outcome: Outcome, context: PatientContext, *, said: str, assessment_id: str, at: datetime
@@ -48,7 +58,7 @@ class Estimated(Struct, frozen=True, kw_only=True):
         measured = ObservationRecord(
             identifier=f"{assessment_id}-observation",
             code=Code(f"{OURS}/observation", self.probability_key),
-            display=f"Probability of {self.text}",
+            display=self.name,
             patient_id=context.patient.id,
             at=at,
             value=Quantity(value=round(guess.probability * 100, 1), unit="%"),

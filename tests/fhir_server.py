@@ -89,7 +89,7 @@ class FhirServer(ThreadingHTTPServer):
 
     # --- Interactions --------------------------------------------------------------------------------------------
     def metadata(self) -> Resource:
-        interactions = [{"code": code} for code in ("read", "search-type", "create")]
+        interactions = [{"code": code} for code in ("read", "search-type", "create", "update")]
         resources = [
             {"type": kind, "interaction": interactions, "conditionalCreate": True} for kind in sorted(self.types)
         ]
@@ -102,9 +102,18 @@ class FhirServer(ThreadingHTTPServer):
         return {"token_endpoint": f"{self.base}/token", "capabilities": ["permission-v2"]}
 
     def create(self, sent: Resource) -> Resource:
-        made = sent | {"id": str(uuid.uuid4())}
+        made = _of_version(1, sent | {"id": str(uuid.uuid4())})
         self.keep(made)
         return made
+
+    def update(self, path: str, sent: Resource, *, if_match: str) -> Resource:
+        """Of what has a version, that version alone: STU3 says 409 to another one, later versions 412."""
+        with self.lock:
+            there = int(self.get(path).get("meta", {}).get("versionId", "0"))
+            if there and if_match != f'W/"{there}"':
+                raise Refused(409 if self.version == "3.0" else 412, "there is another version")
+            self.keep(_of_version(there + 1, sent))
+            return self.chart[path]
 
     def get(self, url: str) -> Resource:
         path, _, query = url.partition("?")
@@ -139,7 +148,7 @@ class FhirServer(ThreadingHTTPServer):
             for entry in sent["entry"]:
                 if entry["fullUrl"] in new:
                     key = new[entry["fullUrl"]].rpartition("/")[2]
-                    self.keep(resolved(entry["resource"], places) | {"id": key})
+                    self.keep(_of_version(1, resolved(entry["resource"], places) | {"id": key}))
         return bundle("transaction-response", [_made(places[e["fullUrl"]], e["fullUrl"] in new) for e in sent["entry"]])
 
     def require_valid_bundle(self, sent: Resource) -> None:
@@ -158,6 +167,10 @@ class FhirServer(ThreadingHTTPServer):
         if len(found) > 1:
             raise Refused(412, "several match")
         return f"{kind_of(entry)}/{found[0]['id']}" if found else ""
+
+
+def _of_version(number: int, resource: Resource) -> Resource:
+    return resource | {"meta": {**resource.get("meta", {}), "versionId": str(number)}}
 
 
 def kind_of(entry: Resource) -> str:
@@ -239,6 +252,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(lambda: self.server.create(json.loads(sent)), status=201)
         else:
             self._answer(lambda: self.server.whole(json.loads(sent)))
+
+    def do_PUT(self) -> None:
+        sent, if_match = self.rfile.read(int(self.headers["Content-Length"])), self.headers.get("If-Match", "")
+        self._answer(lambda: self.server.update(self._url, json.loads(sent), if_match=if_match))
 
     @property
     def _url(self) -> str:

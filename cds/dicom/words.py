@@ -13,6 +13,7 @@ from pydicom.valuerep import DSfloat, format_number_as_ds
 from cds.errors import BadInput
 
 _LINE = 64  # characters in an LO, and in a component group of a PN
+_GOES_ON = "…"
 _PN_DELIMITERS = str.maketrans(dict.fromkeys("\\^=", " "))
 _LO_DELIMITER = str.maketrans({"\\": "/"})
 
@@ -27,21 +28,31 @@ def paragraph(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """LO: one line for people to read. It is shortened where it must be, so never use it for what identifies."""
-    return " ".join(paragraph(text).translate(_LO_DELIMITER).split())[:_LINE].strip()
+    """LO: one line for people to read. It is shortened where it must be, which shows, so never use it for what identifies.
+
+    64 bytes: DICOM counts characters (PS3.5, 6.2), but not every reader does (dciodvfy).
+    """
+    whole = _one_line(text)
+    if len(whole.encode()) <= _LINE:
+        return whole
+    return whole.encode()[: _LINE - len(_GOES_ON.encode())].decode(errors="ignore").rstrip() + _GOES_ON
 
 
 def identifying(text: str, *, what: str) -> str:
     """LO for what identifies: as it is, or refused. A changed record number would be another patient's."""
-    if text != line(text) or not text:
+    if text != _one_line(text) or not 0 < len(text) <= _LINE:
         raise BadInput(f"{what} cannot be written in DICOM")
     return text
+
+
+def _one_line(text: str) -> str:
+    return " ".join(paragraph(text).translate(_LO_DELIMITER).split())
 
 
 def person_name(*, family: str, given: str, middle: str) -> str:
     """PN: family^given^middle, without what DICOM would read as a delimiter."""
     parts = [" ".join(paragraph(part).translate(_PN_DELIMITERS).split()) for part in (family, given, middle)]
-    while len("^".join(parts)) > _LINE:
+    while len("^".join(parts).rstrip("^")) > _LINE:
         longest = max(range(len(parts)), key=lambda index: len(parts[index]))
         parts[longest] = parts[longest][:-1].rstrip()
     return "^".join(parts).rstrip("^")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -13,13 +13,16 @@ from pytest_django import Settings
 from cds import assess, registry
 from cds.connect import bearer_client
 from cds.context import PatientContext
+from cds.fhir.amend import said
+from cds.fhir.client import FhirServer as Client
 from cds.fhir.identity import identity
 from cds.fhir.versions import Version
 from cds.finding import Finding
 from cds.flow import enabled, open_assessment
 from cds.gather import gather
+from cds.identity import PatientIdentity
 from cds.models import Assessment, Ehr, EnabledService, WriteBack
-from cds.writeback import write_back
+from cds.writeback import confirm, retract, write_back
 from tests.cds.fhir.charts import chart
 from tests.conftest import forget
 from tests.fhir_server import FhirServer
@@ -62,11 +65,28 @@ def decided(ehr: Ehr) -> Assessment:
     return assessment
 
 
+class Asked(NamedTuple):
+    """What a clinician's session gives."""
+
+    client: Client
+    patient: PatientIdentity
+    user: str
+
+
+def asked(ehr: Ehr) -> Asked:
+    client = bearer_client(ehr, "token")
+    patient = identity(client.request_json("Patient/ada"), mrn_system=ehr.mrn_system)
+    return Asked(client, patient, f"{ehr.fhir_base}/Practitioner/dr-okafor")
+
+
 def saved(assessment: Assessment) -> list[WriteBack]:
-    client = bearer_client(assessment.ehr, "token")
-    patient = identity(client.request_json("Patient/ada"), mrn_system=assessment.ehr.mrn_system)
-    user = f"{assessment.ehr.fhir_base}/Practitioner/dr-okafor"
+    client, patient, user = asked(assessment.ehr)
     return write_back(assessment, client=client, patient=patient, confirmed_by=user)
+
+
+def result(server: FhirServer, assessment: Assessment) -> dict[str, Any]:
+    """Its RiskAssessment; the identifier is one in STU3 and one of several later."""
+    return next(one for one in server.all("RiskAssessment") if str(assessment.pk) in str(one["identifier"]))
 
 
 def ours(server: FhirServer, kind: str) -> list[dict[str, Any]]:
@@ -128,3 +148,30 @@ def test_what_is_decided_is_saved_once_in_the_servers_version(ehr: Ehr, server: 
     assert risk["subject"] == {"reference": "Patient/ada"}
     assert {"reference": "Observation/glucose-outside"} in risk["basis"]
     assert "Practitioner/dr-okafor" in str(ours(server, "Provenance"))
+
+
+def test_what_is_saved_is_confirmed_superseded_and_retracted_in_the_servers_version(
+    ehr: Ehr, server: FhirServer
+) -> None:
+    """Each change is valid in the server's version, or the server would not take it; and is of the version that was read."""
+    client, patient, user = asked(ehr)
+    earlier = decided(ehr)
+    saved(earlier)
+    confirm(earlier, client=client, patient=patient, by=user, name="Dr. Chika Okafor")
+    assert any(kind_of_deed(one) == "AU" for one in server.all("Provenance"))
+    glucose = server.chart["Observation/glucose-outside"]
+    server.keep(glucose | {"id": "newer", "effectiveDateTime": ehr.now().isoformat(timespec="seconds")})
+    newer = decided(ehr)
+    saved(newer)
+    assert result(server, earlier)["status"] == "amended"
+    assert "Superseded by a newer result" in said(result(server, earlier))
+    retract(newer, client=client, by=user, why="facts")
+    assert result(server, newer)["status"] == "entered-in-error"
+    assert "this one counts again" in said(result(server, earlier))
+    assert {row.status for row in WriteBack.objects.all()} == {WriteBack.Status.SENT}
+
+
+def kind_of_deed(provenance: dict[str, Any]) -> str:
+    """A Coding in STU3, a CodeableConcept later; "" where the result was written."""
+    activity = provenance.get("activity", {})
+    return str(activity.get("coding", [activity])[0].get("code", ""))

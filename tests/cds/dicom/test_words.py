@@ -49,8 +49,10 @@ def test_a_record_number_is_refused_rather_than_changed(number: str) -> None:
         words.identifying(number, what="the record number")
 
 
-def test_a_long_description_is_shortened_to_one_line() -> None:
-    assert words.line("a\\b\n" + "c" * 90) == "a/b " + "c" * 60
+def test_a_long_description_is_shortened_to_one_line_which_shows() -> None:
+    assert words.line("a\\b\n" + "c" * 60) == "a/b " + "c" * 60
+    assert words.line("a\\b\n" + "c" * 61) == "a/b " + "c" * 57 + "…"
+    assert words.line("医" * 22) == "医" * 20 + "…"
 
 
 def test_the_same_names_give_the_same_uid_below_the_configured_root(settings: Settings) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from cds.codes import OURS
 from cds.records import ObservationRecord, ReportRecord, RiskAssessmentRecord
 from cds.services.diabetes.tests.charts import NOW, aged, chart, measured
+from cds.services.hypertension.report import ESTIMATED
 from cds.services.hypertension.service import HypertensionRisk
 from scoring.shelf import Model
 
@@ -27,3 +31,9 @@ def test_the_estimate_enters_chart_and_archive_under_codes_of_our_own(model: Mod
     assert "does not foretell" in report.limits[0]
     assert report.limits[1].startswith("Not for: children")
     assert report.algorithm.card.startswith("# hypertension-risk 1.0.0\n")
+
+
+def test_a_name_that_dicom_would_cut_is_refused() -> None:
+    assert ESTIMATED.name.endswith("hypertension not diagnosed")
+    with pytest.raises(ValueError, match="longer than 64"):
+        msgspec.structs.replace(ESTIMATED, text="Blood pressure >= 140/90 mmHg, hypertension not diagnosed")
