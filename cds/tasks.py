@@ -210,7 +210,8 @@ def sweep_soon(run: PopulationRun) -> None:
 
 @shared_task
 def expire_batches() -> None:
-    """Let go of what outside systems were told long enough ago."""
+    """Let go of what outside systems were told long enough ago, and of what killed processes left."""
+    population.clear()
     population.expire()
 
 

@@ -22,8 +22,9 @@ from cds.admin import pages, worklist
 from cds.admin.acting import Acts, why_field
 from cds.admin.happened import ReadOnly
 from cds.approval import Person
+from cds.bulk.accounts import unused
 from cds.errors import BadInput
-from cds.models import Ehr, Export, PopulationResult, PopulationRun
+from cds.models import Ehr, PopulationResult, PopulationRun
 from cds.population.worklist import in_words
 from cds.service import DecisionService
 
@@ -226,17 +227,6 @@ def _shown(run: PopulationRun) -> dict[str, Any]:
         "parts": parts,
         "left": run.patients - run.done if run.patients is not None and run.state != State.DONE else 0,
         "moves": run.state in {State.QUEUED, State.FETCHING, State.SCORING},
-        "unused": _unused(run),
+        "unused": [(name, one.lines, one.used, sorted(one.flaws.items())) for name, one in unused(run)],
         "flaws": run.flaws.order_by("file", "line")[:FLAWS_LISTED],
     }
-
-
-def _unused(run: PopulationRun) -> list[tuple[str, int, int, list[tuple[str, int]]]]:
-    """By file: its lines, those that were used, and why others were not."""
-    export = Export.objects.filter(run=run).first()
-    accounts = {**(export.heard if export else {}), **run.files}
-    return [
-        (file, account.get("lines", 0), account.get("used", 0), sorted(account["flaws"].items()))
-        for file, account in sorted(accounts.items())
-        if account.get("flaws")
-    ]

@@ -50,6 +50,18 @@ class Ledger:
         return {name: msgspec.to_builtins(account) for name, account in self.accounts.items()}
 
 
+def unused(run: PopulationRun) -> list[tuple[str, Account]]:
+    """Of each file with lines that were not used, the account; files of what the EHR left out are among them."""
+    export = Export.objects.filter(run=run).first()
+    left_out = {
+        f"error/{name}": Account(lines=sum(flaws.values()), flaws=flaws)
+        for name, flaws in (export.said if export else {}).items()
+    }
+    kept = {**(export.heard if export else {}), **run.files}
+    found = {**left_out, **msgspec.convert(kept, dict[str, Account])}
+    return [(name, account) for name, account in sorted(found.items()) if account.flaws]
+
+
 class _Issue(Struct):
     severity: str = ""
     code: str = ""

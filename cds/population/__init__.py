@@ -11,7 +11,7 @@ from cds.population.expiry import ARRIVING, expire, let_go
 from cds.population.intake import Reading
 from cds.population.opening import heard_until, open_run, usual_group
 from cds.population.steer import cancel, pause, resume
-from cds.population.sweep import Busy, Engine, Progress, sweep, unfinished
+from cds.population.sweep import Busy, Engine, Progress, clear, sweep, unfinished
 
 __all__ = [
     "ARRIVING",
@@ -21,6 +21,7 @@ __all__ = [
     "Progress",
     "Reading",
     "cancel",
+    "clear",
     "expire",
     "heard_until",
     "let_go",

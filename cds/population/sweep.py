@@ -6,9 +6,11 @@ import fcntl
 import logging
 import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -175,20 +177,36 @@ def _become(run: PopulationRun, state: PopulationRun.State, **more: object) -> N
     run.save(update_fields=["state", *more])
     audit.record(f"sweep-{state}", actor=audit.US, ehr=run.ehr, subject=str(run.pk), answered=run.done)
     if run.over:
-        bulk.let_go(run)
-        shutil.rmtree(run.spool, ignore_errors=True)
+        _put_away(run)
+
+
+def _put_away(run: PopulationRun) -> None:
+    bulk.let_go(run)
+    shutil.rmtree(run.spool, ignore_errors=True)
+
+
+def clear() -> None:
+    """What is left of runs that were just over when the process at work was killed: records here, exports at the EHR."""
+    for lock in Path(settings.BULK_FOLDER).glob("*.lock"):
+        with suppress(ValidationError, Busy):  # somebody else's file; somebody is at it
+            run = PopulationRun.objects.filter(pk=lock.stem).first()
+            if run is not None and run.over:
+                with _held(run):
+                    _put_away(run)
 
 
 @contextmanager
 def _held(run: PopulationRun) -> Iterator[None]:
-    """One process at a time; the lock of one that was killed is gone with it."""
+    """One process at a time; the lock of one that was killed is gone with it, its file with the run."""
     run.spool.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with run.spool.with_suffix(".lock").open("w") as lock:
+    with (place := run.spool.with_suffix(".lock")).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Busy("another process works on this run") from error
         yield
+        if run.over:
+            place.unlink(missing_ok=True)
 
 
 def unfinished() -> Iterator[PopulationRun]:

@@ -21,6 +21,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from cds import registry
+from cds.bulk.accounts import unused
 from cds.errors import CdsError
 from cds.models import Ehr, PopulationResult, PopulationRun
 from cds.population import (
@@ -158,6 +159,9 @@ class Command(BaseCommand):
                 self.stdout.write(f"{people:>18}  {reason}")
         if run.patients and run.done < run.patients:
             self.stdout.write(f"{run.patients - run.done:>9}  not asked yet")
+        for file, account in unused(run):
+            for reason, lines in sorted(account.flaws.items()):
+                self.stdout.write(f"{lines:>9}  of {account.lines} lines of {file} not used: {reason}")
         self.stdout.write(f"Run {run.pk} is {run.get_state_display().lower()}.")
 
 

@@ -14,7 +14,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from cds import audit
-from cds.bulk.accounts import LISTED
+from cds.bulk.accounts import LISTED, unused
 from cds.models import PopulationResult, PopulationRun
 from cds.population.hand_out import of_who_left
 from smartapp.backend.api import Api, caller
@@ -60,8 +60,8 @@ def _lines(run: PopulationRun, kind: str) -> Iterator[bytes]:
 
 def _not_listed(run: PopulationRun) -> Iterator[str]:
     """Of many lines with one reason in one file the first have their own entry, the others are counted in one."""
-    for file, account in run.files.items():
-        for reason, count in account["flaws"].items():
+    for file, account in unused(run):
+        for reason, count in account.flaws.items():
             if count > LISTED:
                 yield f"{file}, {count - LISTED} more lines: {reason}"
 

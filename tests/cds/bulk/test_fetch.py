@@ -13,6 +13,7 @@ import pytest
 from pytest_django import Settings
 
 from cds.bulk import Fetching, download
+from cds.bulk.accounts import Account, unused
 from cds.models import AuditEntry, Ehr, ExportFile, PopulationRun
 from cds.population import cancel, pause, resume, sweep
 from smartapp.demo_ehr.export import jobs
@@ -422,6 +423,7 @@ def test_what_the_hospital_left_out_is_counted_by_line_and_never_quoted(exportin
     run = gone_on(opened(exporting))
     said = {"error not-found": 2, "information informational": 1, "not an OperationOutcome": 1}
     assert run.export.said == {"OperationOutcome.00001.ndjson": said}
+    assert ("error/OperationOutcome.00001.ndjson", Account(lines=4, flaws=said)) in unused(run)
     assert run.flaws.filter(file__startswith="error/").count() == 4
     assert not any("Lindqvist" in flaw.reason for flaw in run.flaws.all())
 

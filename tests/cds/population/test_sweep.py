@@ -142,6 +142,18 @@ def test_a_run_whose_worker_was_killed_is_taken_up_by_the_next(ehr: Ehr, folder:
     assert reasons(run) == THE_CAST
 
 
+def test_what_is_left_of_a_run_that_was_over_when_its_worker_was_killed_is_cleared(
+    ehr: Ehr, folder: Path, spool: Path
+) -> None:
+    run = asked(folder, ehr)
+    assert not list(spool.iterdir())
+    run.spool.mkdir()
+    run.spool.with_suffix(".lock").touch()
+    (spool / "of somebody else.lock").touch()
+    tasks.expire_batches()
+    assert [left.name for left in spool.iterdir()] == ["of somebody else.lock"]
+
+
 def test_what_was_wished_of_a_run_while_nobody_worked_on_it_is_done_by_the_next_worker(ehr: Ehr, folder: Path) -> None:
     run = open_run(registry.get("diabetes-risk"), ehr=ehr, detail=str(folder))
     assert pause(run, why="lunch", actor="it")

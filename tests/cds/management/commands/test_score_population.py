@@ -41,6 +41,12 @@ def test_the_parts_add_up_to_the_whole(ehr: Ehr, folder: Path) -> None:
     assert lines[-1].endswith("is done.")
 
 
+def test_lines_that_were_not_used_are_accounted_for_by_file_and_reason(ehr: Ehr, folder: Path) -> None:
+    with (folder / "Patient.ndjson").open("a") as file:
+        file.write('{"resourceType": "Patient", "id": "gr')
+    assert "1 of 7 lines of Patient.ndjson not used: cut off" in " ".join(score("--source", str(folder)).split())
+
+
 def test_the_answers_are_written_one_line_a_patient(ehr: Ehr, folder: Path, tmp_path: Path) -> None:
     score("--source", str(folder), "--out", str(tmp_path / "results.ndjson"))
     lines = [json.loads(line) for line in (tmp_path / "results.ndjson").read_text().splitlines()]
