@@ -16,13 +16,16 @@ from django.test import Client
 from joserfc import jwt
 
 from cds.connect import bearer_client
+from cds.errors import FhirInvalid
 from cds.fallbacks import as_diagnostic_report, as_document
+from cds.fhir.amend import Deed, Mark, marked, revision
 from cds.fhir.transaction import WITH_CARD, references, transaction
+from cds.fhir.versions import Version
 from cds.keys import signing_key
 from cds.models import Ehr
 from cds.records import Charted
 from smartapp.models import SmartSession
-from tests.cds.saved import ALGORITHM, AT, OBSERVATION, REPORT
+from tests.cds.saved import ALGORITHM, AT, OBSERVATION, REPORT, RISK, essential
 from tests.counterparts.hospital import PICKED, SECONDS, Hospital
 
 
@@ -217,6 +220,24 @@ def test_the_fallbacks_enter_the_strangers_chart_too(elsewhere: Ehr, counterpart
     ]
     (found,) = [one for one in counterparts.read("DiagnosticReport") if one["identifier"][0]["value"].startswith(key)]
     assert found["result"] == [{"reference": made[0]}]
+
+
+def test_the_stranger_takes_our_changes_and_only_of_the_version_that_was_read(
+    elsewhere: Ehr, counterparts: Hospital
+) -> None:
+    client = bearer_client(elsewhere, counterparts.token("patient/*.cruds"))
+    key = f"{uuid.uuid4()}"
+    sent = essential([msgspec.structs.replace(RISK, identifier=key, basis=())], fhir_user="Practitioner/dr-okafor")
+    (place,) = references(client.post_json("", sent).content, sent=sent)
+    before, version = client.read(place)
+    client.update(place, marked(before, Mark.WITHDRAWN, "Taken back.", version=Version.R4), if_match=version)
+    with pytest.raises(FhirInvalid, match="412"):
+        client.update(place, before, if_match=version)
+    assert client.read(place)[0]["status"] == "entered-in-error"
+    deed = Deed(mark=Mark.WITHDRAWN, at=AT, who="Practitioner/dr-okafor", changed=(f"{place}/_history/1",))
+    assert client.post_json("Provenance", revision([place], deed)).status_code == 201
+    client.delete(place, if_match=client.read(place)[1])
+    assert not counterparts.read(f"RiskAssessment?identifier={key}")
 
 
 def test_saving_twice_writes_one_risk_assessment_into_the_strangers_chart(
