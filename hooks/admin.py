@@ -14,11 +14,15 @@ from hooks.prefetched import prefetched
 @admin.register(HookCall)
 class HookCallAdmin(admin.ModelAdmin[HookCall]):
     list_display = (
-        *("received_at", "ehr", "service_id", "hook", "status", "answer", "cards", "suppressed", "milliseconds"),
+        *("received_at", "ehr", "service_id", "hook", "status", "answer", "cards", "suppressed", "took"),
         "prefetched",
     )
     change_list_template = "admin/hooks/hookcall/change_list.html"
     list_filter = ("status", "answer", "ehr", "service_id", "hook", "received_at")
+
+    @admin.display(description="Took", ordering="milliseconds")
+    def took(self, row: HookCall) -> str:
+        return f"{row.milliseconds:.0f} ms"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

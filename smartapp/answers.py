@@ -15,6 +15,7 @@ from cds.connect import bearer_client
 from cds.errors import MissingData, ProtectedData
 from cds.experiments import in_arm
 from cds.facilities import refined
+from cds.finding import Finding, NotApplicable, NotEnoughData
 from cds.flow import decide, enabled
 from cds.gather import gather
 from cds.imaging import with_imaging
@@ -61,10 +62,23 @@ def _here(session: SmartSession, service: DecisionService) -> EnabledService:
 
 
 def ask(session: SmartSession) -> list[Answer]:
-    """First the service of the card that was opened, then the one that the launch's `intent` names, if there is one."""
+    """First the service of the card that was opened, then the one that the launch's `intent` names, if there is one;
+    of the others first those that ask for something, last those whose question does not arise."""
     first = (session.shown.service_id if session.shown else "", session.grant.intent)
     ordered = sorted(_for_user(session), key=lambda one: [one.id != wanted for wanted in first])
-    return [_answer(one, session) for one in ordered]
+    found = [_answer(one, session) for one in ordered]
+    return sorted(found, key=lambda one: ([one.service.id != wanted for wanted in first], _can_wait(one)))
+
+
+def _can_wait(answer: Answer) -> int:
+    """The higher, the further down the page. What is still pending, or could not be answered, stands in between."""
+    match answer.assessment and answer.assessment.outcome:
+        case Finding(alert=True) | NotEnoughData(alert=True):
+            return 0
+        case NotApplicable():
+            return 2
+        case _:
+            return 1
 
 
 def _answer(service: DecisionService, session: SmartSession) -> Answer:

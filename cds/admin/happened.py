@@ -53,8 +53,12 @@ class AssessmentAdmin(ReadOnly):
 
 @admin.register(ConnectionTest)
 class ConnectionTestAdmin(ReadOnly):
-    list_display = ("tested_at", "ehr", "failed_step", "milliseconds")
+    list_display = ("tested_at", "ehr", "failed_step", "took")
     list_filter = ("ehr", "failed_step", "tested_at")
+
+    @admin.display(description="Took", ordering="milliseconds")
+    def took(self, row: ConnectionTest) -> str:
+        return f"{row.milliseconds:.0f} ms"
 
 
 @admin.register(AuditEntry)

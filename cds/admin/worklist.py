@@ -171,7 +171,7 @@ def _risk(found: Report, run: PopulationRun, *, width: int) -> Spec:
     bar = {"mark": {"type": "bar", "color": LOOK.raises}, "encoding": {"x": x, "x2": {"field": "high"}, "y": y}}
     rule = {"mark": {"type": "rule", "color": LOOK.ink, "strokeDash": [4, 3]}}
     return {
-        "title": "People by estimated risk; dashed: the threshold",
+        "title": {"text": "People by estimated risk", "subtitle": "dashed: the threshold", "subtitleColor": LOOK.quiet},
         "width": width,
         "height": 180,
         "data": {"values": rows},

@@ -138,9 +138,13 @@ class BackendClientAdmin(admin.ModelAdmin[BackendClient]):
 class ApiCallAdmin(ReadOnly):
     """Metadata and timings, nothing of a patient."""
 
-    list_display = ("received_at", "client", "operation", "status", "milliseconds")
+    list_display = ("received_at", "client", "operation", "status", "took")
     list_filter = ("status", "operation", "client", "received_at")
     list_select_related = ("client",)
+
+    @admin.display(description="Took", ordering="milliseconds")
+    def took(self, row: ApiCall) -> str:
+        return f"{row.milliseconds:.0f} ms"
 
 
 def _audit(request: HttpRequest, client: BackendClient, message: Any) -> None:

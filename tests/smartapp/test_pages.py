@@ -30,7 +30,7 @@ def test_every_rule_stands_on_the_services_page_with_its_source(visitor: Client,
     for rule in service.rules:
         assert f'<tr id="{rule.key}">' in page
     for need in service.needs:
-        assert f"<td>{need.resource}</td>" in page
+        assert f'<td data-label="Resource">{need.resource}</td>' in page
         for analyte in need.analytes:
             assert analyte.title in page
 

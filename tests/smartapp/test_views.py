@@ -48,6 +48,11 @@ def test_dara_who_takes_metformin_sees_what_her_kidneys_allow(browser: Browser) 
     assert "/services/metformin-renal" in page
 
 
+def test_what_asks_for_something_stands_first_and_what_does_not_arise_last(browser: Browser) -> None:
+    assert shown_order(browser.look("dara"))[0] == "metformin-renal"
+    assert shown_order(browser.look("farah")) == ["diabetes-risk", "hypertension-risk", "metformin-renal"]
+
+
 def test_the_card_about_a_prescription_opens_on_its_own_answer(browser: Browser) -> None:
     """Nobody else knows of the draft: read now, the record would say that bruno takes no metformin."""
     answer = hooks.call_hook("bruno", "metformin-renal", hook=hooks.ORDER_SIGN, orders=[draft_of("bruno")])
