@@ -20,6 +20,7 @@ from cds.models import (
     Experiment,
     Feedback,
     ModelChange,
+    PopulationRun,
     SettingsChange,
     StageChange,
     Subscription,
@@ -155,6 +156,11 @@ def waiting() -> list[Waiting]:
             what="Assessments that failed or expired this week",
             count=failed.count(),
             url=_list("cds_assessment", status__in="failed,expired", test__exact="0"),
+        ),
+        Waiting(
+            what="Population runs that an error has stopped",
+            count=PopulationRun.objects.filter(state=PopulationRun.State.FAILED).count(),
+            url=_list("cds_populationrun", state__exact=PopulationRun.State.FAILED),
         ),
         Waiting(
             what="EHRs that should tell of new results and are silent or in error",

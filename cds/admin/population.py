@@ -24,7 +24,7 @@ from cds.admin.happened import ReadOnly
 from cds.approval import Person
 from cds.bulk.accounts import unused
 from cds.errors import BadInput
-from cds.models import Ehr, PopulationResult, PopulationRun
+from cds.models import Ehr, Export, PopulationResult, PopulationRun
 from cds.population.worklist import in_words
 from cds.service import DecisionService
 
@@ -226,7 +226,14 @@ def _shown(run: PopulationRun) -> dict[str, Any]:
         "run": run,
         "parts": parts,
         "left": run.patients - run.done if run.patients is not None and run.state != State.DONE else 0,
+        "said": _said(run),
         "moves": run.state in {State.QUEUED, State.FETCHING, State.SCORING},
         "unused": [(name, one.lines, one.used, sorted(one.flaws.items())) for name, one in unused(run)],
         "flaws": run.flaws.order_by("file", "line")[:FLAWS_LISTED],
     }
+
+
+def _said(run: PopulationRun) -> str:
+    """What the EHR says of its export while it writes it (X-Progress); "" where it says nothing."""
+    words = Export.objects.filter(run=run, run__state=State.FETCHING).values_list("progress", flat=True)
+    return words.first() or ""

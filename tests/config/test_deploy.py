@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from django.conf import settings
+from django.urls import reverse
 
 from config.settings import BASE_DIR
 
@@ -28,6 +29,15 @@ def queues_of(service: dict[str, Any]) -> set[str]:
 def test_each_queue_has_a_worker(services: dict[str, Any]) -> None:
     taken = [queue for service in services.values() for queue in queues_of(service)]
     assert sorted(taken) == sorted(queue.name for queue in settings.CELERY_TASK_QUEUES)
+
+
+def test_the_proxy_lets_uploads_of_populations_through_and_keeps_none_of_them() -> None:
+    """What is too long is refused by us, with a reason (tests/smartapp/backend/batch/test_kick_off.py)."""
+    found = re.search(r"location /api/fhir/ \{(.*?)\n    \}", (DEPLOY / "nginx.conf").read_text(), re.DOTALL)
+    assert found
+    assert reverse("score-batch").startswith("/api/fhir/")
+    for line in ("client_max_body_size 0;", "proxy_request_buffering off;", "proxy_http_version 1.1;"):
+        assert line in found[1]
 
 
 def test_who_trains_has_the_packages_for_it_and_nobody_else_is_asked_to(services: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from cds import release
 from cds.approval import Person
 from cds.feedback import report_wrong
-from cds.models import Assessment, AuditEntry, ConnectionTest, Ehr, Feedback, WriteBack
+from cds.models import Assessment, AuditEntry, ConnectionTest, Ehr, Feedback, PopulationRun, WriteBack
 from cds.switch import ask, switch_off, withdraw
 from config import overview
 from config.overview import Firing
@@ -128,6 +128,15 @@ def test_what_failed_and_what_is_to_be_reviewed_waits(real: Ehr) -> None:
         "Drafts",
     )
     assert [count(what) for what in waits] == [1, 1, 0, 1, 0, 0, 0]
+
+
+def test_a_population_run_that_an_error_has_stopped_waits(real: Ehr) -> None:
+    run = PopulationRun.objects.create(ehr=real, service_id=SERVICE, service_version="1", threshold=0.1, state="paused")
+    assert count("Population runs") == 0
+    PopulationRun.objects.update(state=PopulationRun.State.FAILED)
+    assert count("Population runs") == 1
+    address = next(one.url for one in overview.waiting() if one.what.startswith("Population runs"))
+    assert str(run.pk) in signed_in("clinical approver").get(address).content.decode()
 
 
 def test_what_two_people_have_to_agree_on_waits_until_one_decides(real: Ehr) -> None:

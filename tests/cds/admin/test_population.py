@@ -108,6 +108,13 @@ def test_while_it_moves_the_page_renews_its_part(approver: Client, ehr: Ehr, fol
     assert "being read" in text(approver, "progress", waiting.pk)
 
 
+def test_the_words_of_the_ehr_about_its_export_are_shown_while_it_writes_it(approver: Client, ehr: Ehr) -> None:
+    run = open_run(registry.get("diabetes-risk"), ehr=ehr, source=PopulationRun.Source.EXPORT)
+    Export.objects.create(run=run, progress="<b>half</b> done")
+    PopulationRun.objects.update(state=State.FETCHING)
+    assert "“&lt;b&gt;half&lt;/b&gt; done”" in text(approver, "progress", run.pk)
+
+
 def test_it_is_paused_resumed_and_cancelled_with_a_reason(
     approver: Client, ehr: Ehr, folder: Path, worker: None, transactional_db: None
 ) -> None:
