@@ -6,7 +6,6 @@ One worker at a time for each subscription, with our own access; what cannot be 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -30,6 +29,8 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 50  # reads each time: the rest waits for the next
 GRACE = timedelta(seconds=60)  # for an event that may still be on its way
 AGAIN = timedelta(minutes=2)
+LONGEST_ASKED = timedelta(days=1)  # that the EHR may make us wait
+SHORTEST = timedelta(minutes=1)  # a time that is not divided any more
 OVERLAP = timedelta(minutes=2)  # its clock and ours; what is found twice is asked about once
 
 
@@ -44,15 +45,16 @@ def follow(subscription_id: int) -> None:
         _search(row, client)
     except FhirError as error:
         logger.warning("subscription %s could not be followed up: %s", row.pk, error)
-        _put_down(row, seen, reason=f"What was told of could not be looked at: {error}")
+        wait = max(AGAIN, min(timedelta(seconds=error.retry_after or 0), LONGEST_ASKED))
+        _put_down(row, seen, reason=f"What was told of could not be looked at: {error}", wait=wait)
     else:
         _put_down(row, seen, reason="")
 
 
-def _put_down(row: Subscription, seen: datetime | None, *, reason: str) -> None:
+def _put_down(row: Subscription, seen: datetime | None, *, reason: str, wait: timedelta = AGAIN) -> None:
     rest = row.search_due or row.events.filter(followed=False).exists()
     now = timezone.now()
-    due_at = now + AGAIN if reason else now if rest else row.gap_at + GRACE if row.gap_at else None
+    due_at = now + wait if reason else now if rest else row.gap_at + GRACE if row.gap_at else None
     mine = Subscription.objects.filter(pk=row.pk)
     mine.update(held_until=None)
     mine.exclude(state__in=[Subscription.State.ERROR, Subscription.State.OFF]).update(reason=reason[:200])
@@ -62,7 +64,16 @@ def _put_down(row: Subscription, seen: datetime | None, *, reason: str) -> None:
 def _read_events(row: Subscription, client: FhirServer) -> None:
     """Events that named what is new, but not whom it is about."""
     for event in row.events.filter(followed=False).order_by("pk")[:AT_ONCE]:
-        told = _looked_up(bytes(event.focus or b"").decode(), client)
+        try:
+            told = _looked_up(bytes(event.focus or b"").decode(), client)
+        except FhirInvalid as error:  # for good: those behind it must not wait
+            logger.warning(
+                "subscription %s: an event's focus cannot be read, and is searched for: %s",
+                row.pk,
+                type(error).__name__,
+            )
+            Subscription.objects.filter(pk=row.pk).update(search_due=True)
+            told = None
         if told and listening.matters(row.ehr, told.focus, told.codes or frozenset()):
             owed.owe(row.ehr, told.subject.removeprefix("Patient/"))
         NotifiedEvent.objects.filter(pk=event.pk).update(followed=True, focus=None)
@@ -135,8 +146,7 @@ def _search(row: Subscription, client: FhirServer) -> None:
     asked_at = timezone.now()
     Subscription.objects.filter(pk=row.pk).update(search_due=False)
     try:
-        for patient_id in _with_news(row, client):
-            owed.owe(row.ehr, patient_id)
+        _owe_news(row, client, since=row.searched_until - OVERLAP)
     except FhirError:
         Subscription.objects.filter(pk=row.pk).update(search_due=True)
         raise
@@ -144,13 +154,32 @@ def _search(row: Subscription, client: FhirServer) -> None:
     row.search_due = False
 
 
-def _with_news(row: Subscription, client: FhirServer) -> Iterator[str]:
-    since = (row.searched_until - OVERLAP).isoformat(timespec="seconds")
-    path = f"{listening.criteria(row.ehr)}&_lastUpdated=ge{quote(since)}&_count=200"
+def _owe_news(row: Subscription, client: FhirServer, *, since: datetime, until: datetime | None = None) -> None:
+    """Of a time with more results than are read in one go, one half after the other; what is done is not done again."""
+    if _read_pages(row, client, since=since, until=until):
+        return
+    middle = since + ((until or timezone.now()) - since) / 2
+    if middle - since < SHORTEST:
+        raise FhirInvalid("there are more new results than could be read", url=row.ehr.fhir_base)
+    _owe_news(row, client, since=since, until=middle)
+    Subscription.objects.filter(pk=row.pk).update(searched_until=middle)
+    _owe_news(row, client, since=middle, until=until)
+
+
+def _read_pages(row: Subscription, client: FhirServer, *, since: datetime, until: datetime | None) -> bool:
+    """Were these all?"""
+    path = f"{listening.criteria(row.ehr)}&_lastUpdated=ge{_instant(since)}&_count=200"
+    path += f"&_lastUpdated=lt{_instant(until)}" if until else ""
     for _ in range(settings.FHIR_MAX_PAGES):
         page = read_page(client.get(path))
-        yield from {one.subject.removeprefix("Patient/") for one in page.events if one.subject.startswith("Patient/")}
+        for one in page.events:
+            if one.subject.startswith("Patient/"):
+                owed.owe(row.ehr, one.subject.removeprefix("Patient/"))
         if not page.next:
-            return
+            return True
         path = page.next
-    raise FhirInvalid("there are more new results than could be read", url=row.ehr.fhir_base)
+    return False
+
+
+def _instant(at: datetime) -> str:
+    return quote(at.isoformat(timespec="seconds"))

@@ -31,6 +31,7 @@ class Hospital(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.content: bytes | None = None
         self.pages: dict[str, tuple[int, Any]] = {}
+        self.headers: dict[str, str] = {}
         self.posted: list[Posted] = []
         self.configuration: dict[str, Any] = {
             "issuer": self.url,
@@ -71,7 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
     def reply(self) -> None:
         status, content = self.server.answer_to(self.path)
         self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
+        for name, value in {"Content-Length": str(len(content)), **self.server.headers}.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
 

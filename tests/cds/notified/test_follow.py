@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from cds.models import Ehr, Rescoring, Subscription
 from cds.notified import due_subscriptions, follow
@@ -135,6 +139,74 @@ def test_one_worker_at_a_time_follows_up(listener: Listener) -> None:
     assert due_subscriptions() == [listener.pk]
 
 
+class Busy(Hospital):
+    """Of more than six days it has more results than one page; no result can be read by itself; `headers`: not now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bounds: list[tuple[datetime, ...]] = []
+
+    def answer_to(self, path: str) -> tuple[int, bytes]:
+        if path.startswith("/fhir/Observation/"):
+            return 422, b"{}"
+        if not path.startswith("/fhir/Observation?"):
+            return super().answer_to(path)
+        if self.headers:
+            return 429, b"{}"
+        asked = parse_qs(urlsplit(path).query)["_lastUpdated"]
+        self.bounds.append(tuple(datetime.fromisoformat(one[2:]) for one in asked))
+        since, until = (*self.bounds[-1], timezone.now())[:2]
+        more = [{"relation": "next", "url": f"{self.url}{path}"}] if until - since > timedelta(days=6) else []
+        result = {"resourceType": "Observation", "id": "a", "subject": {"reference": f"Patient/p{len(self.bounds)}"}}
+        return 200, json.dumps({"resourceType": "Bundle", "entry": [{"resource": result}], "link": more}).encode()
+
+
+@contextmanager
+def told_by(server: Hospital) -> Iterator[None]:
+    """It takes the demo hospital's place."""
+    server.pages["/token"] = (200, {"access_token": "a", "token_type": "bearer", "expires_in": 300})
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    Ehr.objects.update(fhir_base=f"{server.url}/fhir", fhir_version="4.0")
+    yield
+    server.shutdown()
+
+
+def test_more_results_than_are_read_in_one_go_are_read_in_two(ehr: Ehr, settings: Settings) -> None:
+    settings.FHIR_MAX_PAGES = 1
+    listener = Listener(ehr)
+    with Busy() as server, told_by(server):
+        listener.hears(b"")
+        long_ago(listener, searched_until=timedelta(days=10))
+        follow(listener.pk)
+    whole, first, second = server.bounds
+    assert first[0] == whole[0] < first[1] == second[0]
+    assert owed() == ["p1", "p2", "p3"]
+    assert not listener.row.search_due
+    assert listener.row.searched_until > timezone.now() - timedelta(minutes=1)
+
+
+def test_an_event_that_can_never_be_read_keeps_nobody_waiting_and_is_searched_for(ehr: Ehr) -> None:
+    listener = Listener(ehr)
+    with Busy() as server, told_by(server):
+        listener.hears(notice(kind="handshake"))
+        listener.hears(notice((1, "Observation/broken"), (2, "Patient/bruno")))
+        follow(listener.pk)
+    assert "bruno" in owed()
+    assert server.bounds
+    assert not listener.row.events.exists()
+    assert listener.row.due_at is None
+
+
+def test_an_ehr_that_asks_to_be_left_alone_is(ehr: Ehr) -> None:
+    listener = Listener(ehr)
+    with Busy() as server, told_by(server):
+        server.headers["Retry-After"] = "3600"
+        listener.hears(b"")
+        follow(listener.pk)
+    assert listener.row.due_at is not None
+    assert listener.row.due_at > timezone.now() + timedelta(minutes=55)
+
+
 class Telling(Hospital):
     """Something new comes up there just while it is searched."""
 
@@ -151,14 +223,10 @@ class Telling(Hospital):
 @pytest.mark.parametrize("news", [b"", notice((1, "Observation/another"))], ids=["a ping", "an event"])
 def test_what_comes_meanwhile_is_followed_up_as_well(ehr: Ehr, news: bytes) -> None:
     listener = Listener(ehr)
-    with Telling() as server:
-        server.pages["/token"] = (200, {"access_token": "a", "token_type": "bearer", "expires_in": 300})
+    with Telling() as server, told_by(server):
         server.meanwhile = lambda: listener.hears(news)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        Ehr.objects.update(fhir_base=f"{server.url}/fhir", fhir_version="4.0")
         listener.hears(b"")
         follow(listener.pk)
-        server.shutdown()
     row = listener.row
     assert row.due_at is not None
     assert row.due_at <= timezone.now()
