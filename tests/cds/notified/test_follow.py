@@ -145,13 +145,14 @@ class Busy(Hospital):
     def __init__(self) -> None:
         super().__init__()
         self.bounds: list[tuple[datetime, ...]] = []
+        self.answers = 1000
 
     def answer_to(self, path: str) -> tuple[int, bytes]:
         if path.startswith("/fhir/Observation/"):
             return 422, b"{}"
         if not path.startswith("/fhir/Observation?"):
             return super().answer_to(path)
-        if self.headers:
+        if self.headers or len(self.bounds) == self.answers:
             return 429, b"{}"
         asked = parse_qs(urlsplit(path).query)["_lastUpdated"]
         self.bounds.append(tuple(datetime.fromisoformat(one[2:]) for one in asked))
@@ -183,6 +184,18 @@ def test_more_results_than_are_read_in_one_go_are_read_in_two(ehr: Ehr, settings
     assert owed() == ["p1", "p2", "p3"]
     assert not listener.row.search_due
     assert listener.row.searched_until > timezone.now() - timedelta(minutes=1)
+
+
+def test_the_half_that_was_read_is_not_read_again(ehr: Ehr, settings: Settings) -> None:
+    settings.FHIR_MAX_PAGES = 1
+    listener = Listener(ehr)
+    with Busy() as server, told_by(server):
+        server.answers = 2
+        listener.hears(b"")
+        long_ago(listener, searched_until=timedelta(days=10))
+        follow(listener.pk)
+    assert listener.row.search_due
+    assert listener.row.searched_until.replace(microsecond=0) == server.bounds[1][1]
 
 
 def test_an_event_that_can_never_be_read_keeps_nobody_waiting_and_is_searched_for(ehr: Ehr) -> None:
