@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 RESULT = f"{IDENTIFIERS}/population-result"  # of who has no case file
 REASON = f"{OURS}/not-scored"
-PATIENT = f"{OURS}/StructureDefinition/patient"
+PATIENT = "https://bedside.dev/fhir/StructureDefinition/patient"
 _Said = PopulationResult.Outcome
 _ISSUES = {  # severity and code of R4's issue-severity and issue-type
     _Said.NOT_APPLICABLE: ("information", "informational"),

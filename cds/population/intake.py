@@ -97,14 +97,16 @@ class Intake:
 
     def settle(self) -> Contents:
         """Who is in each part; what belongs to nobody there is a flaw, too."""
-        patients, too_large = [], list[str]()
+        patients, too_large, several = [], list[str](), []
         for number in range(self.spool.parts):
             here, sizes, again = self._owners(number)
             patients.append(len(here))
             too_large += [owner.decode() for owner in here if sizes[owner] > TOO_LARGE]
             if again or sizes.keys() - here:
                 self._take_back(number, here, again)
-        return Contents(patients=patients, too_large=too_large)
+            if again:
+                several.append(number)
+        return Contents(patients=patients, too_large=too_large, several=several)
 
     def _owners(self, number: int) -> tuple[set[bytes], Counter[bytes], set[Key]]:
         """Of that part: who has a Patient there, how many bytes each owner has, which resources have several lines."""

@@ -53,10 +53,14 @@ class Entry(NamedTuple):
 
 
 class Contents(msgspec.Struct):
-    """What is in a spool that is whole: how many patients each part has, and who has more than can be held."""
+    """What is in a spool that is whole: how many patients each part has, and who has more than can be held.
+
+    `several`: the parts in which a resource has several lines. Few exports have any, and looking costs time.
+    """
 
     patients: list[int]
     too_large: list[str]
+    several: list[int]
 
 
 class Spool:
@@ -120,7 +124,10 @@ class Spool:
         too_large = frozenset(contents.too_large)
         for number, patients in enumerate(contents.patients):
             if after < patients:
-                yield from charts_of(self.entries(number), too_large)[after:]
+                entries: Iterable[Entry] = self.entries(number)
+                if number in contents.several:
+                    entries = newest(one for one in entries if one.kind == "Patient" or one.owner not in too_large)
+                yield from charts_of(entries, too_large)[after:]
             after = max(0, after - patients)
 
     def _part(self, number: int) -> Path:
@@ -128,13 +135,13 @@ class Spool:
 
 
 def charts_of(entries: Iterable[Entry], too_large: frozenset[str]) -> list[Chart]:
-    """By id. Of each resource the newest line."""
+    """By id. Each resource has one line."""
     patients: dict[str, Entry] = {}
     others: defaultdict[str, defaultdict[str, list[bytes]]] = defaultdict(lambda: defaultdict(list))
-    for entry in newest(entry for entry in entries if entry.kind == "Patient" or entry.owner not in too_large):
+    for entry in entries:
         if entry.kind == "Patient":
             patients[entry.owner] = entry
-        else:
+        elif entry.owner not in too_large:
             others[entry.owner][entry.kind].append(entry.raw)
     return [_chart(patients[key], others[key], cut=key in too_large) for key in sorted(patients)]
 

@@ -88,7 +88,7 @@ def answered(batches: Iterator[pa.RecordBatch], *, task: bytes, block: int) -> I
 def _charts(rows: Rows, asking: Asking, flaws: list[Told]) -> Iterator[Chart]:
     """One for each patient who is here and has no answer yet."""
     from cds.population.intake import NO_SUCH_PATIENT, overtaken
-    from cds.population.spool import TOO_LARGE, Entry, charts_of, older
+    from cds.population.spool import TOO_LARGE, Entry, charts_of, newest, older
 
     for owner, group in groupby(rows, key=lambda row: str(row["owner"])):
         entries = [Entry(**row) for row in group]
@@ -97,7 +97,7 @@ def _charts(rows: Rows, asking: Asking, flaws: list[Told]) -> Iterator[Chart]:
         flaws += [Told(flaw=(one.file, one.line, overtaken(one) if here else NO_SUCH_PATIENT)) for one in wrong]
         if here and asking.pseudonym(owner) not in asking.answered:
             large = sum(len(entry.packed()) for entry in entries) > TOO_LARGE
-            yield from charts_of(entries, frozenset({owner} if large else ()))
+            yield from charts_of(newest(entries), frozenset({owner} if large else ()))
 
 
 def _answer(answer: Answer, asking: Asking) -> Told:

@@ -61,6 +61,7 @@ def subject(line: dict[str, Any]) -> str:
     if line["resourceType"] == "RiskAssessment":
         return str(line["subject"]["reference"])
     extensions = line["issue"][0].get("extension", [])
+    assert all(one["url"] == "https://bedside.dev/fhir/StructureDefinition/patient" for one in extensions)
     return str(extensions[0]["valueReference"]["reference"]) if extensions else ""
 
 
