@@ -21,8 +21,8 @@ class UsedToken(models.Model):
 class HookCall(models.Model):
     """One request and how it was answered."""
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
-    service_id = models.CharField(max_length=100)
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, verbose_name="EHR")
+    service_id = models.CharField(max_length=100, verbose_name="service")
     hook = models.CharField(max_length=50, blank=True)
     hook_instance = models.CharField(max_length=64, blank=True)
     status = models.PositiveSmallIntegerField(help_text="The HTTP status of our answer.")

@@ -53,7 +53,7 @@ class Prediction(models.Model):
 
     case = models.UUIDField(unique=True)
     site = models.CharField(max_length=40)
-    service_id = models.CharField(max_length=100)
+    service_id = models.CharField(max_length=100, verbose_name="service")
     model_name = models.CharField(max_length=80)
     model_version = models.CharField(max_length=40)
     row = models.JSONField(help_text="feature -> number; null is a missing value")
@@ -78,7 +78,7 @@ class DriftReport(models.Model):
     """One look at a model version where it is used: what it is asked about, what it answers, and how well."""
 
     site = models.CharField(max_length=40)
-    service_id = models.CharField(max_length=100)
+    service_id = models.CharField(max_length=100, verbose_name="service")
     model_name = models.CharField(max_length=80)
     model_version = models.CharField(max_length=40)
     since = models.DateTimeField()

@@ -57,7 +57,7 @@ class Grant(Struct, frozen=True, kw_only=True):
 class Launch(models.Model):
     """One authorization under way: bound to one browser, used once, ten minutes at most."""
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, verbose_name="EHR")
     state_hash = models.CharField(max_length=64, unique=True)
     browser_hash = models.CharField(max_length=64, help_text="Of the secret in this launch's own cookie.")
     launch = EncryptedField(help_text="The EHR's opaque ticket, to offer the same launch anew; empty: standalone.")
@@ -74,7 +74,7 @@ class SmartSession(models.Model):
     """One launch's session. Its id stands in the URL, so that two patients in two tabs never mix."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, verbose_name="EHR")
     secret_hash = models.CharField(max_length=64, help_text="Of the secret in this session's own cookie.")
     encrypted_grant = EncryptedField()
     shown = models.ForeignKey(

@@ -36,12 +36,13 @@ class Pacs(models.Model):
         DICOMWEB = "dicomweb", "DICOMweb: STOW-RS over HTTPS"
         DIMSE = "dimse", "DIMSE: C-STORE"
 
-    ehr = models.OneToOneField(Ehr, on_delete=models.CASCADE, related_name="pacs")
+    ehr = models.OneToOneField(Ehr, on_delete=models.CASCADE, related_name="pacs", verbose_name="EHR")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.FOLDER)
     private_network = models.BooleanField(default=False, help_text="Its addresses are private ones, on purpose.")
     url = models.URLField(
         blank=True,
         help_text="DICOMweb: the base under which /studies stands; https, except in a private network.",
+        verbose_name="URL",
     )
     user = models.CharField(max_length=200, blank=True, help_text="DICOMweb: empty if the secret is a bearer token.")
     secret = EncryptedField(null=True, blank=True)

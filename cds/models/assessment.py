@@ -24,8 +24,8 @@ class Assessment(models.Model):
         EXPIRED = "expired"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    ehr = models.ForeignKey(Ehr, on_delete=models.PROTECT)
-    service_id = models.CharField(max_length=100)
+    ehr = models.ForeignKey(Ehr, on_delete=models.PROTECT, verbose_name="EHR")
+    service_id = models.CharField(max_length=100, verbose_name="service")
     service_version = models.CharField(max_length=20)
     model_version = models.CharField(max_length=50, blank=True)
     threshold = models.FloatField()

@@ -13,7 +13,7 @@ from cds.models.ehr import Ehr
 class AuditEntry(models.Model):
     """Who saw or sent what. Append-only, in the database too; sealed into a hash chain by `cds.chain.seal`."""
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.PROTECT, null=True)
+    ehr = models.ForeignKey(Ehr, on_delete=models.PROTECT, null=True, verbose_name="EHR")
     recorded_at = models.DateTimeField(default=timezone.now)
     action = models.CharField(max_length=40)
     actor = models.CharField(max_length=64, help_text="A keyed hash of the user, or the name of a system.")

@@ -70,7 +70,9 @@ class Ehr(models.Model):
 
     name = models.CharField(max_length=100, unique=True)
     environment = models.CharField(max_length=10, choices=Environment, default=Environment.PRODUCTION)
-    fhir_base = models.URLField(unique=True, help_text="FHIR base URL; also the `iss` of a SMART launch.")
+    fhir_base = models.URLField(
+        unique=True, help_text="FHIR base URL; also the `iss` of a SMART launch.", verbose_name="FHIR base"
+    )
     vendor = models.CharField(
         max_length=10,
         choices=[(preset.key, preset.name) for preset in PRESETS],
@@ -115,7 +117,9 @@ class Ehr(models.Model):
         help_text="`iss` of the JWT with which the EHR signs its hooks; empty: none.",
     )
     hook_jwks_url = models.URLField(
-        blank=True, help_text="Where the EHR publishes its hook keys; the only `jku` that we accept."
+        blank=True,
+        help_text="Where the EHR publishes its hook keys; the only `jku` that we accept.",
+        verbose_name="hook JWKS URL",
     )
     hooks_version = models.CharField(
         max_length=5, choices=HooksVersion, default=HooksVersion.V2_0, help_text="CDS Hooks as the EHR speaks it."
@@ -127,7 +131,9 @@ class Ehr(models.Model):
     )
     hook_algorithms = models.CharField(max_length=50, default="ES384,RS384", help_text="Accepted, separated by comma.")
     frame_ancestors = models.CharField(max_length=500, blank=True, help_text="Origins that may frame our pages.")
-    mrn_system = models.CharField(max_length=200, blank=True, help_text="Identifier.system of the record number.")
+    mrn_system = models.CharField(
+        max_length=200, blank=True, help_text="Identifier.system of the record number.", verbose_name="MRN system"
+    )
     time_zone = models.CharField(max_length=50, default="UTC", validators=[_is_zone])
     private_network = models.BooleanField(default=False, help_text="The EHR's addresses are private ones, on purpose.")
     active = models.BooleanField(default=True)
@@ -251,7 +257,7 @@ class Ehr(models.Model):
 class ConnectionTest(models.Model):
     """One attempt to reach an EHR, step by step; `failed_step` is empty where all went well."""
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="connection_tests")
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="connection_tests", verbose_name="EHR")
     tested_at = models.DateTimeField(default=timezone.now)
     milliseconds = models.FloatField()
     failed_step = models.CharField(max_length=60, blank=True)
@@ -266,7 +272,7 @@ class ConnectionTest(models.Model):
 class OptOut(models.Model):
     """A patient who said no, known by a keyed hash only."""
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="opt_outs")
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="opt_outs", verbose_name="EHR")
     patient_key = models.CharField(max_length=64)
     recorded_at = models.DateTimeField(default=timezone.now)
 

@@ -24,8 +24,8 @@ def _salt() -> str:
 class Experiment(Change):
     """Asked for by one person and approved by another one, which freezes it; then started and stopped, each once."""
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="experiments")
-    service_id = models.CharField(max_length=100)
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="experiments", verbose_name="EHR")
+    service_id = models.CharField(max_length=100, verbose_name="service")
     written = models.JSONField(help_text="cds.protocol.Protocol")
     sha256 = models.CharField(max_length=64, blank=True, help_text="Of the protocol as it was approved.")
     salt = models.CharField(max_length=32, default=_salt, editable=False, help_text="So that no two draw alike.")

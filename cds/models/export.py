@@ -15,7 +15,11 @@ class Export(models.Model):
     """One fetch, from the first question to the last file. Its addresses may open records by themselves: encrypted."""
 
     run = models.OneToOneField(PopulationRun, on_delete=models.CASCADE, related_name="export")
-    status_url = EncryptedField(null=True, help_text="Where the EHR says how far its export is; empty: none is there.")
+    status_url = EncryptedField(
+        null=True,
+        help_text="Where the EHR says how far its export is; empty: none is there.",
+        verbose_name="status URL",
+    )
     kinds = models.JSONField(default=list, help_text="The types that were asked for. Of all others nothing is known.")
     progress = models.CharField(max_length=100, blank=True, help_text="In the EHR's words (X-Progress).")
     tries = models.PositiveSmallIntegerField(default=0, help_text="Questions without an answer to when to ask again.")
@@ -50,7 +54,7 @@ class ExportFile(models.Model):
     part = models.CharField(max_length=10, choices=Part)
     position = models.PositiveIntegerField()
     kind = models.CharField(max_length=60, blank=True, help_text="The type of its resources, where there is one.")
-    url = EncryptedField()
+    url = EncryptedField(verbose_name="URL")
     count = models.PositiveBigIntegerField(null=True, help_text="Lines, as the EHR says.")
     size = models.PositiveBigIntegerField(null=True, help_text="Bytes, inflated.")
     lines = models.PositiveBigIntegerField(null=True)

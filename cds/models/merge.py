@@ -17,7 +17,7 @@ class Merge(models.Model):
     Whoever told it takes it back: what the old record says (`replaced-by`) comes before what the other one says of it.
     """
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="merges")
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="merges", verbose_name="EHR")
     from_key = models.CharField(max_length=64)
     into_key = models.CharField(max_length=64)
     by_survivor = models.BooleanField(default=False, help_text="Only the record that goes on tells it (`replaces`).")

@@ -50,9 +50,14 @@ class PopulationRun(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     ehr = models.ForeignKey(
-        Ehr, on_delete=models.PROTECT, null=True, blank=True, help_text="Empty: a folder that belongs to no EHR."
+        Ehr,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        help_text="Empty: a folder that belongs to no EHR.",
+        verbose_name="EHR",
     )
-    service_id = models.CharField(max_length=100)
+    service_id = models.CharField(max_length=100, verbose_name="service")
     service_version = models.CharField(max_length=20)
     model_name = models.CharField(max_length=100, blank=True)
     model_version = models.CharField(max_length=50, blank=True)

@@ -40,8 +40,8 @@ class Feedback(models.Model):
         OVERRIDDEN = "overridden"
         WRONG = "wrong"
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
-    service_id = models.CharField(max_length=100)
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, verbose_name="EHR")
+    service_id = models.CharField(max_length=100, verbose_name="service")
     card_uuid = models.CharField(max_length=64, help_text="As sent; it may be a card that we do not know.")
     card = models.ForeignKey(IssuedCard, on_delete=models.SET_NULL, null=True, related_name="feedback")
     assessment = models.ForeignKey(Assessment, on_delete=models.CASCADE, null=True, related_name="feedback")
@@ -139,8 +139,8 @@ class Snooze(models.Model):
     """Until when a rule is silent about a patient, because a clinician overrode its card with a reason."""
 
     feedback = models.OneToOneField(Feedback, on_delete=models.CASCADE)
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE)
-    service_id = models.CharField(max_length=100)
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, verbose_name="EHR")
+    service_id = models.CharField(max_length=100, verbose_name="service")
     patient_key = models.CharField(max_length=64)
     rule = models.CharField(max_length=50)
     user_key = models.CharField(max_length=64, blank=True)

@@ -39,8 +39,8 @@ class EnabledService(models.Model):
         )
         AUTO = "auto", "Auto: written when assessed, as preliminary; live services only, never restricted charts"
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="services")
-    service_id = models.CharField(max_length=100)
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="services", verbose_name="EHR")
+    service_id = models.CharField(max_length=100, verbose_name="service")
     stage = models.CharField(max_length=10, choices=Stage, default=Stage.SILENT)
     canary_percent = models.PositiveSmallIntegerField(default=10, help_text="The share of users that a canary reaches.")
     threshold = models.FloatField(
@@ -152,8 +152,8 @@ class Change(models.Model):
 class StageChange(Change):
     """One step of a service at an EHR, up or down; all rows together are its history."""
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="stage_changes")
-    service_id = models.CharField(max_length=100)
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="stage_changes", verbose_name="EHR")
+    service_id = models.CharField(max_length=100, verbose_name="service")
     before = models.CharField(max_length=10, choices=EnabledService.Stage)
     after = models.CharField(max_length=10, choices=EnabledService.Stage)
     percent_before = models.PositiveSmallIntegerField(default=0)
@@ -185,8 +185,8 @@ class SettingsChange(Change):
     `before` and `after` hold those fields of the `EnabledService`, or of its `AtFacility`, that differ.
     """
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="settings_changes")
-    service_id = models.CharField(max_length=100)
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="settings_changes", verbose_name="EHR")
+    service_id = models.CharField(max_length=100, verbose_name="service")
     facility = models.CharField(max_length=80, blank=True, help_text="The reference of the one where it counts.")
     before = models.JSONField()
     after = models.JSONField()

@@ -26,7 +26,7 @@ class Subscription(models.Model):
         ERROR = "error", "In error"
         OFF = "off", "Off"
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="subscriptions")
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="subscriptions", verbose_name="EHR")
     style = models.CharField(max_length=10, choices=Style, default=Style.SEARCH)
     topic = models.CharField(
         max_length=500, blank=True, help_text="The topic's canonical URL; without one: the criteria."
@@ -77,7 +77,7 @@ class NotifiedEvent(models.Model):
 class Rescoring(models.Model):
     """A patient about whom something new was told, and the job ticket of asking again. One row for each patient."""
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="rescorings")
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="rescorings", verbose_name="EHR")
     patient_key = models.CharField(max_length=64)
     patient_id = EncryptedField(null=True, help_text="While it is needed.")
     told_at = models.DateTimeField(default=timezone.now, help_text="When the newest result was told of.")

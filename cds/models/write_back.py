@@ -107,7 +107,7 @@ class WriteBack(models.Model):
 class KnownLimit(models.Model):
     """What an EHR did not take from a caller, so that it is not asked for again and again; forgotten after a day."""
 
-    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="known_limits")
+    ehr = models.ForeignKey(Ehr, on_delete=models.CASCADE, related_name="known_limits", verbose_name="EHR")
     caller = models.CharField(max_length=64, blank=True, help_text="A keyed hash of who asked; empty: whoever asks.")
     resource = models.CharField(max_length=40, blank=True, help_text="A resource type; empty: the base itself.")
     interaction = models.CharField(max_length=20)

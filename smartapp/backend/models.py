@@ -26,7 +26,9 @@ class BackendClient(models.Model):
     """An outside system that may ask about the patients of one EHR; it proves itself with its own keys."""
 
     name = models.CharField(max_length=100, unique=True)
-    ehr = models.ForeignKey(Ehr, on_delete=models.PROTECT, help_text="Whose patients it may ask about.")
+    ehr = models.ForeignKey(
+        Ehr, on_delete=models.PROTECT, help_text="Whose patients it may ask about.", verbose_name="EHR"
+    )
     client_id = models.CharField(
         max_length=200, unique=True, default=_new_client_id, help_text="`iss` and `sub` of its assertions."
     )
