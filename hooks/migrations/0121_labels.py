@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('cds', '0296_labels'),
-        ('hooks', '0120_prefetch'),
+        ("hooks", "0120_prefetch"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scoring', '0133_training_runs'),
+        ("scoring", "0133_training_runs"),
     ]
 
     operations = [

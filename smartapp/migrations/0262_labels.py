@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('cds', '0296_labels'),
-        ('smartapp', '0261_batches'),
+        ("smartapp", "0261_batches"),
     ]
 
     operations = [
