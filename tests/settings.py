@@ -24,6 +24,4 @@ if _process and os.environ["BEDSIDE_HOME"] == str(SHARED_HOME):  # else a proces
 from config.settings import *  # noqa: E402, F403
 
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 -- WhiteNoise warns of a missing folder
-if DATABASE_URL.startswith("postgres"):  # noqa: F405
-    DATABASES["default"]["OPTIONS"]["options"] = "-c synchronous_commit=off"  # noqa: F405 -- nothing here need outlive a power cut
 WHITENOISE_AUTOREFRESH = True  # a file is looked for when it is asked for, and not all of them for each test client

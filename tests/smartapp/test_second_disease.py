@@ -94,7 +94,7 @@ def test_the_archive_gets_the_structured_report_and_its_page(
     files = [pydicom.dcmread(file) for file in Path(settings.DICOM_FOLDER).rglob("*.dcm")]
     assert {one.Modality for one in files} == {"SR", "DOC"}
     (report,) = [one for one in files if one.Modality == "SR"]
-    assert "Blood pressure" in str(report)
+    assert "BP >= 140/90 mmHg, hypertension not diagnosed" in str(report)
 
 
 def test_its_answers_are_watched(unmeasured: Ehr) -> None:
