@@ -65,10 +65,10 @@ def test_the_page_tells_what_was_said_what_was_answered_and_why(reviewer: Client
 
 
 def test_the_replay_and_the_similar_cases_are_shown(reviewer: Client, real: Ehr) -> None:
-    answered(real, glucose(149), measured("bmi", 33), patient=person(id="lindqvist"))
+    other = answered(real, glucose(149), measured("bmi", 33), patient=person(id="lindqvist"))
     assessment = answered(real, *HIGH)
     row = doubted(assessment)
-    for one in Assessment.objects.all():
+    for one in (other, assessment):  # a similar case is one that was looked at before
         prepare(str(one.pk))
     shown = text(reviewer, row)
     assert "The same facts, model and threshold give the same answer again, to the byte." in shown
