@@ -41,46 +41,59 @@ def _batch(work: Callable[[], object], times: int) -> float:
 
 def main(seconds: float) -> dict[str, Any]:
     django.setup()
-    from cds import registry
-    from cds.fhir.read import Reader
-    from cds.gather import gather
-    from cds.services.diabetes.estimate import inputs
-    from hooks.requests import parse
     from scoring.shipped import shipped_model
 
-    service, model = registry.get("diabetes-risk"), shipped_model("diabetes-risk")
-
-    def context(text: bytes) -> Any:
-        request = parse(text, service)
-        return gather(service, patient_id=PATIENT, now=datetime.now(UTC), prefetch=request.prefetch)
-
-    def read_only(text: bytes) -> None:
-        prefetch, reader = parse(text, service).prefetch or {}, Reader(patient_id=PATIENT, zone=UTC)
-        for need in service.needs:
-            reader.read(need, prefetch[need.key])
-
-    def walked(text: bytes) -> list[float]:
-        row = walk.features(orjson.loads(text)["prefetch"])
-        assert row is not None
-        return row
-
-    found: dict[str, Any] = {}
-    for size in (SMALL, LARGE):
-        text = body(size).text()
-        row = list(inputs(context(text)).row)
-        if row != walked(text):
-            raise SystemExit(f"the two ways do not find the same features: {row} and {walked(text)}")
-        found[size] = {
-            "bytes": len(text),
-            "ours": milliseconds(lambda text=text: inputs(context(text)).row, seconds=seconds),
-            "reading": milliseconds(lambda text=text: read_only(text), seconds=seconds),
-            "walking": milliseconds(lambda text=text: walked(text), seconds=seconds),
-        }
-        found["probability"] = model.score(row).probability
-    facts = context(body(SMALL).text())
+    service, model = registered(), shipped_model("diabetes-risk")
+    found: dict[str, Any] = {size: both_ways(service, body(size).text(), seconds=seconds) for size in (SMALL, LARGE)}
+    row = walked(body(LARGE).text())
+    found["probability"] = model.score(row).probability
+    facts = gathered(service, body(SMALL).text())
     found["explain"] = milliseconds(lambda: model.score(row), seconds=seconds)
     found["assess"] = milliseconds(lambda: service.assess(facts, model=model, threshold=0.1), seconds=seconds)
     return found
+
+
+def registered() -> Any:
+    from cds import registry
+
+    return registry.get("diabetes-risk")
+
+
+def both_ways(service: Any, text: bytes, *, seconds: float) -> dict[str, float]:
+    """Milliseconds of each, after both have found the same features."""
+    from cds.services.diabetes.estimate import inputs
+
+    if (row := list(inputs(gathered(service, text)).row)) != walked(text):
+        raise SystemExit(f"the two ways do not find the same features: {row} and {walked(text)}")
+    return {
+        "bytes": len(text),
+        "ours": milliseconds(lambda: inputs(gathered(service, text)).row, seconds=seconds),
+        "reading": milliseconds(lambda: read_only(service, text), seconds=seconds),
+        "walking": milliseconds(lambda: walked(text), seconds=seconds),
+    }
+
+
+def gathered(service: Any, text: bytes) -> Any:
+    from cds.gather import gather
+    from hooks.requests import parse
+
+    prefetch = parse(text, service).prefetch
+    return gather(service, patient_id=PATIENT, now=datetime.now(UTC), prefetch=prefetch)
+
+
+def read_only(service: Any, text: bytes) -> None:
+    from cds.fhir.read import Reader
+    from hooks.requests import parse
+
+    prefetch, reader = parse(text, service).prefetch or {}, Reader(patient_id=PATIENT, zone=UTC)
+    for need in service.needs:
+        reader.read(need, prefetch[need.key])
+
+
+def walked(text: bytes) -> list[float]:
+    row = walk.features(orjson.loads(text)["prefetch"])
+    assert row is not None
+    return row
 
 
 if __name__ == "__main__":
