@@ -22,9 +22,7 @@ FORM = "call-off"
 @stops_plainly
 def stop(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) -> HttpResponse:
     """Again, it goes on with what was not taken back yet."""
-    session = sessions.required(request, session_id)
-    token = request.POST.get("token", "")
-    sessions.require_form_token(token, session, FORM, str(assessment_id), otherwise=Reason.NOT_CALLED_OFF)
+    session = sessions.pressed(request, session_id, FORM, str(assessment_id), otherwise=Reason.NOT_CALLED_OFF)
     assessment, grant = answers.required(session, assessment_id), session.grant
     client = bearer_client(session.ehr, grant.token)
     try:

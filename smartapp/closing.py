@@ -16,8 +16,7 @@ from smartapp.stops import Reason, Stopped, stop_page, stops_plainly
 @require_POST
 @stops_plainly
 def logout(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
-    session = sessions.required(request, session_id)
-    sessions.require_form_token(request.POST.get("token", ""), session, "logout", otherwise=Reason.FORM_OVER)
+    session = sessions.pressed(request, session_id, "logout", otherwise=Reason.FORM_OVER)
     given_back = sessions.end(session, why="asked")
     closed = Reason.CLOSED if given_back else Reason.CLOSED_HERE
     response = stop_page(request, Stopped(closed, ehr=session.ehr))

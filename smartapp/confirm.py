@@ -23,9 +23,8 @@ FORM = "confirm"
 @stops_plainly
 def vouch(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) -> HttpResponse:
     """As with saving, the patient is read again and must be the one that the clinician saw."""
-    session, about = sessions.required(request, session_id), str(assessment_id)
-    token, seen = request.POST.get("token", ""), request.POST.get("seen", "")
-    sessions.require_form_token(token, session, FORM, about, otherwise=Reason.NOT_CONFIRMED)
+    about, seen = str(assessment_id), request.POST.get("seen", "")
+    session = sessions.pressed(request, session_id, FORM, about, otherwise=Reason.NOT_CONFIRMED)
     assessment, patient = answers.required(session, assessment_id), read_patient(session)
     sessions.require_form_token(seen, session, about, patient.as_seen(), otherwise=Reason.OTHER_PATIENT)
     grant = session.grant

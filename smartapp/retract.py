@@ -22,9 +22,7 @@ FORM = "retract"
 @stops_plainly
 def take_back(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) -> HttpResponse:
     """Again, it goes on with what did not reach the chart."""
-    session = sessions.required(request, session_id)
-    token = request.POST.get("token", "")
-    sessions.require_form_token(token, session, FORM, str(assessment_id), otherwise=Reason.NOT_RETRACTED)
+    session = sessions.pressed(request, session_id, FORM, str(assessment_id), otherwise=Reason.NOT_RETRACTED)
     assessment, grant = answers.required(session, assessment_id), session.grant
     client, why = bearer_client(session.ehr, grant.token), request.POST.get("reason", "")
     try:

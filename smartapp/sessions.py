@@ -80,6 +80,13 @@ def form_token(session: SmartSession, *bound_to: str) -> str:
     return salted_hmac("smartapp.form", value, algorithm="sha256").hexdigest()
 
 
+def pressed(request: HttpRequest, session_id: uuid.UUID, *bound_to: str, otherwise: Reason) -> SmartSession:
+    """The session whose page made the form that was sent, for this very deed."""
+    session = required(request, session_id)
+    require_form_token(request.POST.get("token", ""), session, *bound_to, otherwise=otherwise)
+    return session
+
+
 def require_form_token(given: str, session: SmartSession, *bound_to: str, otherwise: Reason) -> None:
     if not constant_time_compare(given, form_token(session, *bound_to)):
         raise Stopped(otherwise, ehr=session.ehr)

@@ -62,8 +62,7 @@ def _restricted(request: HttpRequest, session: SmartSession) -> HttpResponse:
 @stops_plainly
 def reason(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     """Why this clinician opens a restricted chart."""
-    session = sessions.required(request, session_id)
-    sessions.require_form_token(request.POST.get("token", ""), session, glass.FORM, otherwise=Reason.FORM_OVER)
+    session = sessions.pressed(request, session_id, glass.FORM, otherwise=Reason.FORM_OVER)
     glass.give_reason(session, request.POST.get("reason", ""))
     response = HttpResponseRedirect(reverse("page", kwargs={"session_id": session.id}))
     response.status_code = 303
@@ -114,12 +113,9 @@ def plot(
 @stops_plainly
 def save(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) -> HttpResponse:
     """Read the patient again, and write only if it is the one that the clinician saw."""
-    session = sessions.required(request, session_id)
-    about = str(assessment_id)
-    sessions.require_form_token(request.POST.get("token", ""), session, about, otherwise=Reason.FORM_OVER)
-    assessment = answers.required(session, assessment_id)
-    patient = read_patient(session)
-    seen = request.POST.get("seen", "")
+    about, seen = str(assessment_id), request.POST.get("seen", "")
+    session = sessions.pressed(request, session_id, about, otherwise=Reason.FORM_OVER)
+    assessment, patient = answers.required(session, assessment_id), read_patient(session)
     sessions.require_form_token(seen, session, about, patient.as_seen(), otherwise=Reason.OTHER_PATIENT)
     grant = session.grant
     client = bearer_client(session.ehr, grant.token)

@@ -22,8 +22,7 @@ LONGEST_COMMENT = 2000  # characters, as the form says too
 @require_POST
 @stops_plainly
 def report(request: HttpRequest, session_id: uuid.UUID, assessment_id: uuid.UUID) -> HttpResponse:
-    session = sessions.required(request, session_id)
-    sessions.require_form_token(request.POST.get("token", ""), session, str(assessment_id), otherwise=Reason.FORM_OVER)
+    session = sessions.pressed(request, session_id, str(assessment_id), otherwise=Reason.FORM_OVER)
     assessment = answers.required(session, assessment_id)
     reason, comment = request.POST.get("reason", ""), request.POST.get("comment", "").replace("\r\n", "\n")
     if len(comment) > LONGEST_COMMENT:
