@@ -15,6 +15,7 @@ from django.test import Client
 from cds.models import Ehr
 from smartapp.demo_ehr.context import launch_token
 from tests.conftest import forget
+from tests.smartapp.pages import form_of, text
 from tests.smartapp.stranger import Hospital
 
 
@@ -53,6 +54,13 @@ class Browser:
 @pytest.fixture
 def browser(hospital: Ehr) -> Browser:
     return Browser(hospital)
+
+
+@pytest.fixture
+def saved(browser: Browser) -> str:
+    """Ada's answer in the chart; the page that says so."""
+    action, form = form_of(browser.look("ada"))
+    return text(browser.client.get(browser.client.post(action, form)["Location"]))
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
 import pytest
@@ -10,7 +9,7 @@ from django.utils import timezone
 
 from cds.models import WriteBack
 from tests.smartapp.conftest import Browser
-from tests.smartapp.test_views import change_grant, charted, form_of, text
+from tests.smartapp.pages import change_grant, charted, form_of, text
 
 BUTTON = "Do not save it after all"
 
@@ -25,15 +24,9 @@ def half(browser: Browser) -> str:
     return text(browser.client.get(action.partition("save")[0]))
 
 
-def call_off_form(page: str) -> tuple[str, dict[str, str]]:
-    (action,) = re.findall(r'<form method="post" action="([^"]+/call-off/[^"]+)"', page)
-    form = page.partition(action)[2].partition("</form>")[0]
-    return action, dict(re.findall(r'name="(token)" value="([0-9a-f]{64})"', form))
-
-
 def test_what_was_half_saved_is_taken_back_and_the_page_says_so(browser: Browser, half: str) -> None:
     assert BUTTON in half
-    done = browser.client.post(*call_off_form(half))
+    done = browser.client.post(*form_of(half, "call-off"))
     assert done.status_code == 303, text(done)
     page = text(browser.client.get(done["Location"]))
     assert "<strong>Taken back.</strong>" in page
@@ -48,21 +41,21 @@ def test_what_the_ehr_did_not_take_back_now_is_pressed_again(browser: Browser, h
     WriteBack.objects.filter(target="chart").update(status=WriteBack.Status.DECLINED)
     about = WriteBack.objects.get(target="chart").assessment
     WriteBack.objects.create(assessment=about, target="chart", aim=WriteBack.Aim.UNDO, status=WriteBack.Status.WAITING)
-    page = text(browser.client.get(call_off_form(half)[0].partition("call-off")[0]))
+    page = text(browser.client.get(form_of(half, "call-off")[0].partition("call-off")[0]))
     assert "<strong>Half of it still stands at Demo hospital.</strong>" in page
-    done = browser.client.post(*call_off_form(page))
+    done = browser.client.post(*form_of(page, "call-off"))
     assert "<strong>Taken back.</strong>" in text(browser.client.get(done["Location"]))
 
 
 def test_a_colleague_has_no_such_button_and_cannot_by_its_address(browser: Browser, half: str) -> None:
-    action, form = call_off_form(half)
+    action, form = form_of(half, "call-off")
     change_grant(user="Practitioner/somebody-else")
     assert BUTTON not in text(browser.client.get(action.partition("call-off")[0]))
     assert browser.client.post(action, form).status_code == 409
 
 
 def test_a_form_that_is_not_from_our_page_and_what_is_being_sent_call_nothing_off(browser: Browser, half: str) -> None:
-    action, form = call_off_form(half)
+    action, form = form_of(half, "call-off")
     assert browser.client.post(action, {"token": "0" * 64}).status_code == 409
     WriteBack.objects.update(held_until=timezone.now() + timedelta(minutes=1))
     stopped = browser.client.post(action, form)

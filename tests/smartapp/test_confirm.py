@@ -13,7 +13,7 @@ from cds.models import WriteBack
 from smartapp.demo_ehr import hooks
 from smartapp.demo_ehr.store import chart_store
 from tests.smartapp.conftest import Browser
-from tests.smartapp.test_views import change_grant, form_of, text
+from tests.smartapp.pages import change_grant, form_of, text
 
 AGREE = "I have read this result and agree with it"
 
@@ -22,19 +22,6 @@ AGREE = "I have read this result and agree with it"
 def archive(tmp_path: Path, settings: Settings) -> Path:
     settings.DICOM_FOLDER = tmp_path / "archive"
     return tmp_path / "archive" / "test"  # of a test system
-
-
-@pytest.fixture
-def saved(browser: Browser) -> str:
-    """Ada's answer in the chart; the page that says so."""
-    action, form = form_of(browser.look("ada"))
-    return text(browser.client.get(browser.client.post(action, form)["Location"]))
-
-
-def confirm_form(page: str) -> tuple[str, dict[str, str]]:
-    (action,) = re.findall(r'<form method="post" action="([^"]+/confirm/[^"]+)"', page)
-    form = page.partition(action)[2].partition("</form>")[0]
-    return action, dict(re.findall(r'name="(token|seen)" value="([0-9a-f]{64})"', form))
 
 
 def test_before_it_is_saved_there_is_no_such_button(browser: Browser) -> None:
@@ -46,7 +33,7 @@ def test_a_press_confirms_it_in_chart_and_archive_and_the_page_says_so_once(
 ) -> None:
     assert AGREE in saved
     assert re.search(r"that .*Okafor has confirmed it", saved)
-    action, form = confirm_form(saved)
+    action, form = form_of(saved, "confirm")
     done = browser.client.post(action, form)
     assert done.status_code == 303, text(done)
     page = text(browser.client.get(done["Location"]))
@@ -61,7 +48,7 @@ def test_a_press_confirms_it_in_chart_and_archive_and_the_page_says_so_once(
 
 
 def test_who_may_only_read_is_told_so_and_has_no_button(browser: Browser, saved: str) -> None:
-    action, form = confirm_form(saved)
+    action, form = form_of(saved, "confirm")
     change_grant(scopes=("patient/*.rs",))
     page = text(browser.client.get(action.partition("confirm")[0]))
     assert "lets you read only" in page
@@ -71,7 +58,7 @@ def test_who_may_only_read_is_told_so_and_has_no_button(browser: Browser, saved:
 
 
 def test_a_session_that_has_ended_confirms_nothing_and_says_so(browser: Browser, saved: str) -> None:
-    action, form = confirm_form(saved)
+    action, form = form_of(saved, "confirm")
     change_grant(token="stale")
     stopped = browser.client.post(action, form)
     assert (stopped.status_code, "This session has ended" in text(stopped)) == (403, True)
@@ -81,7 +68,7 @@ def test_a_session_that_has_ended_confirms_nothing_and_says_so(browser: Browser,
 def test_where_the_token_opens_less_than_was_granted_it_is_said_what_stands_unconfirmed(
     browser: Browser, saved: str
 ) -> None:
-    action, form = confirm_form(saved)
+    action, form = form_of(saved, "confirm")
     change_grant(token=hooks.bearer("ada", "launch patient/Patient.rs"))
     assert browser.client.post(action, form).status_code == 303
     row = WriteBack.objects.get(aim=WriteBack.Aim.CONFIRM, target="chart")
@@ -93,13 +80,13 @@ def test_where_the_token_opens_less_than_was_granted_it_is_said_what_stands_unco
 def test_a_form_that_is_not_from_our_page_confirms_nothing(
     browser: Browser, saved: str, changed: dict[str, str]
 ) -> None:
-    action, form = confirm_form(saved)
+    action, form = form_of(saved, "confirm")
     assert browser.client.post(action, form | changed).status_code == 409
     assert not WriteBack.objects.filter(aim=WriteBack.Aim.CONFIRM).exists()
 
 
 def test_a_colleague_reads_that_it_is_confirmed_and_by_a_colleague(browser: Browser, saved: str) -> None:
-    action, form = confirm_form(saved)
+    action, form = form_of(saved, "confirm")
     browser.client.post(action, form)
     WriteBack.objects.filter(aim=WriteBack.Aim.CONFIRM, target="chart").update(status=WriteBack.Status.WAITING)
     change_grant(user="Practitioner/somebody-else")

@@ -7,7 +7,7 @@ import pytest
 from cds.models import Ehr, WriteBack
 from cds.switch import known_services, switch_off
 from tests.smartapp.conftest import Browser
-from tests.smartapp.test_views import form_of
+from tests.smartapp.pages import form_of
 
 
 @pytest.mark.parametrize(("environment", "bannered"), [("test", True), ("production", False)])

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from cds.models import Assessment, Ehr, Suppression, WriteBack
 from smartapp.demo_ehr import hooks
 from smartapp.demo_ehr.store import chart_store
 from tests.smartapp.conftest import Browser
-from tests.smartapp.test_views import change_grant, charted, form_of, text
-
-
-@pytest.fixture
-def saved(browser: Browser) -> str:
-    """Ada's answer in the chart; the page that says so."""
-    action, form = form_of(browser.look("ada"))
-    return text(browser.client.get(browser.client.post(action, form)["Location"]))
-
-
-def retract_form(page: str) -> tuple[str, dict[str, str]]:
-    (action,) = re.findall(r'<form method="post" action="([^"]+/retract/[^"]+)"', page)
-    form = page.partition(action)[2].partition("</form>")[0]
-    return action, dict(re.findall(r'name="(token)" value="([0-9a-f]{64})"', form))
+from tests.smartapp.pages import change_grant, charted, form_of, text
 
 
 def retracted(browser: Browser, page: str) -> str:
-    action, form = retract_form(page)
+    action, form = form_of(page, "retract")
     done = browser.client.post(action, form | {"reason": "facts"})
     assert done.status_code == 303, text(done)
     return text(browser.client.get(done["Location"]))
@@ -49,7 +34,7 @@ def test_before_anything_was_saved_there_is_nothing_to_retract(browser: Browser)
 
 
 def test_without_a_reason_nothing_is_retracted(browser: Browser, saved: str) -> None:
-    action, form = retract_form(saved)
+    action, form = form_of(saved, "retract")
     stopped = browser.client.post(action, form)
     assert stopped.status_code == 409
     assert "Nothing was retracted" in text(stopped)
@@ -58,13 +43,13 @@ def test_without_a_reason_nothing_is_retracted(browser: Browser, saved: str) -> 
 
 @pytest.mark.parametrize("token", ["", "0" * 64])
 def test_a_form_that_is_not_from_our_page_retracts_nothing(browser: Browser, saved: str, token: str) -> None:
-    action, _ = retract_form(saved)
+    action, _ = form_of(saved, "retract")
     assert browser.client.post(action, {"token": token, "reason": "facts"}).status_code == 409
     assert not Assessment.objects.exclude(retracted_at=None).exists()
 
 
 def test_a_colleagues_result_has_no_button_and_cannot_be_retracted_by_its_address(browser: Browser, saved: str) -> None:
-    action, form = retract_form(saved)
+    action, form = form_of(saved, "retract")
     change_grant(user="Practitioner/somebody-else")
     page = text(browser.client.get(action.partition("retract")[0]))
     assert "/retract/" not in page
@@ -74,7 +59,7 @@ def test_a_colleagues_result_has_no_button_and_cannot_be_retracted_by_its_addres
 
 def test_what_the_ehr_did_not_take_is_pressed_again(browser: Browser, saved: str) -> None:
     Ehr.objects.update(system_client_id="")
-    action, form = retract_form(saved)
+    action, form = form_of(saved, "retract")
     token = hooks.bearer("ada", "launch patient/*.cruds")
     change_grant(token="stale")
     browser.client.post(action, form | {"reason": "facts"})

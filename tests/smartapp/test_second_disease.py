@@ -20,7 +20,7 @@ from smartapp.demo_ehr import hooks
 from smartapp.demo_ehr.store import chart_store
 from tests.cds.answered import production
 from tests.smartapp.conftest import Browser
-from tests.smartapp.test_views import charted, text
+from tests.smartapp.pages import charted, text
 
 SERVICE, PATIENT = "hypertension-risk", "chen"
 PRESSURES = {"85354-9", "8480-6", "8462-4"}
