@@ -61,3 +61,11 @@ def gone_on(run: PopulationRun) -> PopulationRun:
         pass
     run.refresh_from_db()
     return run
+
+
+@pytest.fixture
+def files(exporter: BulkEhr) -> Iterator[BulkEhr]:
+    """Another server, where only files lie."""
+    with BulkEhr.serving([]) as server:
+        server.files = exporter.files
+        yield server

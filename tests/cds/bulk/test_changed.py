@@ -21,7 +21,7 @@ from smartapp.demo_ehr.cast import read_cast
 from smartapp.demo_ehr.store import chart_store
 from tests.bulk_ehr import BulkEhr, Said
 from tests.cds.bulk.conftest import gone_on, opened
-from tests.cds.bulk.test_fetch import PATIENTS, STATUS, THE_CAST
+from tests.cds.bulk.exports import PATIENTS, STATUS, THE_CAST
 from tests.cds.population.conftest import reasons
 
 Source, State = PopulationRun.Source, PopulationRun.State

@@ -13,7 +13,7 @@ from cds.population import pause, resume, sweep
 from smartapp.demo_ehr.cast import read_cast
 from tests.bulk_ehr import BulkEhr, Said
 from tests.cds.bulk.conftest import gone_on, opened
-from tests.cds.bulk.test_fetch import LATER, PATIENTS, THE_CAST
+from tests.cds.bulk.exports import LATER, PATIENTS, THE_CAST
 from tests.cds.population.conftest import reasons
 
 Source, State = PopulationRun.Source, PopulationRun.State

@@ -11,7 +11,7 @@ import pytest
 
 from cds.models import Ehr, PopulationRun
 from tests.bulk_ehr import BulkEhr, Said
-from tests.cds.bulk.test_fetch import THE_CAST
+from tests.cds.bulk.exports import THE_CAST
 from tests.cds.population.conftest import reasons
 from tests.environments import environment
 

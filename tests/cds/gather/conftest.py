@@ -1,0 +1,41 @@
+"""The hospital over HTTP, and our client there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from wsgiref.simple_server import make_server
+
+import pytest
+import requests
+
+from cds.fhir.client import FhirServer
+from cds.fhir.searches import Searches
+from cds.http import bounded
+from tests.cds.gather.gathering import PATIENT, Hospital, Quiet, bundle
+
+
+@pytest.fixture
+def hospital() -> Iterator[Hospital]:
+    app = Hospital()
+    server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
+    app.base = f"http://127.0.0.1:{server.server_port}/fhir"
+    app.pages = {
+        "Patient/123": PATIENT,
+        "Condition": bundle(),
+        "MedicationRequest": bundle(),
+        "Observation": {"hba1c": bundle(), "glucose": bundle()},
+    }
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield app
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def client(hospital: Hospital) -> Iterator[FhirServer]:
+    with requests.Session() as session:
+        limited = bounded(session, origins=(hospital.base,), private_network=True)
+        yield FhirServer(hospital.base, session=limited, searches=lambda: Searches(announced=hospital.announced))
