@@ -25,7 +25,7 @@ _WORDS = {
     "simdjson": "the floor: one thread parses each line (pysimdjson), and nothing else",
     "orjson": "a loop with orjson that keeps the newest values",
     "polars": "polars, lazily and streaming, the newest values",
-    "ours": "ours: DuckDB and the intake, the hook's fold, the model's features",
+    "ours": "ours: DuckDB and the intake, the hook's fold in two processes, the model's features",
 }
 
 Found = Mapping[str, Any]

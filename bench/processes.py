@@ -28,7 +28,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """User and system time so far; of processes on this machine only, so without the database and Redis."""
-        return sum(_cpu_seconds(pid) for pid in _family(self.process.pid))
+        return sum(cpu_seconds(pid) for pid in family(self.process.pid))
 
     def complain(self) -> RuntimeError:
         return RuntimeError(f"{self.name} did not start:\n{self.log.read_text(errors='replace')[-2000:]}")
@@ -75,14 +75,15 @@ def wait_for_http(server: Server, url: str) -> None:
     raise server.complain()
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """This process and its children, theirs too."""
     children = [
         int(child) for listed in Path(f"/proc/{pid}/task").glob("*/children") for child in listed.read_text().split()
     ]
-    return [pid, *(one for child in children for one in _family(child))]
+    return [pid, *(one for child in children for one in family(child))]
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """proc(5), stat: utime and stime are the 14th and 15th fields; the name before them may hold spaces."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS

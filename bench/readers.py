@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.exported import ASKED, PRESSURES
+from bench.processes import cpu_seconds, family
+
+if TYPE_CHECKING:
+    from cds.crew import Crew
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CODES = {code for code, *_ in (*ASKED, *PRESSURES)}
 ROWS = 20_000  # explained at once
+PROCESSES, BLOCK = 2, 256  # as a run has them unless it is told otherwise
 _BUFFER = 1 << 20
 
 Newest = dict[tuple[str, str], float]  # patient and code
@@ -83,35 +92,44 @@ def polars_query(folder: Path) -> Newest:
     return {(patient, code): value for patient, code, value in newest.collect(engine="streaming").iter_rows()}
 
 
-def ours(folder: Path) -> Newest:
-    """The intake as a run has it, then the hook's fold and the model's row of each patient."""
+def ours(crew: Crew, folder: Path) -> Newest:
+    """The intake as a run has it, then the hook's fold and the model's row of each patient, in several processes."""
+    import msgspec
+
+    from cds import registry
+    from cds.models import PopulationRun
+    from cds.population.intake import Intake
+    from cds.population.shares import Charts, share
+
     found: Newest = {}
-    for context in _contexts(folder):
-        for facts in context.observations.values():
-            found[f"Patient/{context.patient.id}", facts[0].code.code] = facts[0].reported.value
+    with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+        needs = registry.get("diabetes-risk").needs
+        intake = Intake(PopulationRun(), needs, folder=folder, spool=Path(place) / "records")
+        for _ in intake:
+            pass
+        charts = Charts(folder=intake.spool.folder, contents=intake.settle(), after=0, size=BLOCK)
+        for told in share(crew, charts, here=_newest, there=_newest, hear=bytes):
+            found |= {(patient, code): value for patient, code, value in msgspec.msgpack.decode(told)}
     return found
 
 
-def _contexts(folder: Path) -> Iterator[Any]:
-    import tempfile
+def _newest(charts: list[Any]) -> bytes:
+    """Of a block; each patient's row of the model is made, too."""
+    import msgspec
 
     from cds import registry
     from cds.fhir.read import Reader
     from cds.gather import assemble
-    from cds.models import PopulationRun
-    from cds.population.intake import Intake
     from cds.services.diabetes.estimate import inputs
 
-    needs = registry.get("diabetes-risk").needs
-    with tempfile.TemporaryDirectory(dir=folder.parent) as spool:
-        intake = Intake(PopulationRun(), needs, folder=folder, spool=Path(spool) / "records")
-        for _ in intake:
-            pass
-        for chart in intake.spool.charts(intake.settle(), after=0):
-            reader = Reader(patient_id=chart.id, zone=UTC, names=frozenset(chart.names))
-            context = assemble(needs, chart.readings(needs, reader), patient_id=chart.id, now=NOW)
-            inputs(context)
-            yield context
+    needs, found = registry.get("diabetes-risk").needs, []
+    for chart in charts:
+        reader = Reader(patient_id=chart.id, zone=UTC, names=frozenset(chart.names))
+        context = assemble(needs, chart.readings(needs, reader), patient_id=chart.id, now=NOW)
+        inputs(context)
+        newest = (facts[0] for facts in context.observations.values())
+        found += [(f"Patient/{chart.id}", fact.code.code, fact.reported.value) for fact in newest]
+    return msgspec.msgpack.encode(found)
 
 
 def end_to_end(folder: Path) -> int:
@@ -128,7 +146,7 @@ def end_to_end(folder: Path) -> int:
         pass
     if run.state != run.State.DONE:
         raise SystemExit(f"the run is {run.state}: {run.error}")
-    print(json.dumps({**began.stopped(), "patients": run.done, "scored": run.scored}))
+    print(json.dumps({**began.stopped(), "megabytes": _megabytes(), "patients": run.done, "scored": run.scored}))
     return run.done
 
 
@@ -167,15 +185,29 @@ def _rows(width: int) -> Any:
 
 
 class _Clock:
+    """From now on, of this process and those that it starts or has started."""
+
     def __init__(self) -> None:
-        self.wall, self.processor = time.perf_counter(), time.process_time()
+        self.wall, self.processor = time.perf_counter(), _processor()
 
     def stopped(self) -> dict[str, float]:
-        return {
-            "seconds": time.perf_counter() - self.wall,
-            "processor": time.process_time() - self.processor,
-            "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        }
+        return {"seconds": time.perf_counter() - self.wall, "processor": _processor() - self.processor}
+
+
+def _megabytes() -> float:
+    """The peak of this process, and of those that it started as many times the largest, once they have ended.
+
+    What they share counts several times.
+    """
+    own, largest = (
+        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return own + largest * (PROCESSES - 1)
+
+
+def _processor() -> float:
+    """Seconds, of those that have ended, too."""
+    return sum(os.times()[:4]) + sum(map(cpu_seconds, family(os.getpid())[1:]))
 
 
 def _lines(folder: Path) -> Iterator[bytes]:
@@ -183,12 +215,20 @@ def _lines(folder: Path) -> Iterator[bytes]:
         yield from stream
 
 
-READERS: dict[str, Callable[[Path], Newest]] = {
-    "simdjson": parse_only,
-    "orjson": orjson_loop,
-    "polars": polars_query,
-    "ours": ours,
-}
+READERS = ("simdjson", "orjson", "polars", "ours")
+
+
+@contextmanager
+def _ready(way: str) -> Iterator[Callable[[Path], Newest]]:
+    """With all that it imports, in its other processes too, before the clock runs."""
+    if way != "ours":
+        yield {"simdjson": parse_only, "orjson": orjson_loop, "polars": polars_query}[way]
+        return
+    from cds.crew import Crew
+
+    with Crew(PROCESSES - 1) as crew:
+        crew.ready()
+        yield partial(ours, crew)
 
 
 def main(way: str, folder: Path) -> None:
@@ -199,11 +239,12 @@ def main(way: str, folder: Path) -> None:
     if way not in READERS:
         {"end-to-end": end_to_end, "explain": explain}[way](folder)
         return
-    began = _Clock()
-    found = READERS[way](folder)
-    stopped = began.stopped()
+    with _ready(way) as read:
+        began = _Clock()
+        found = read(folder)
+        stopped = began.stopped()
     digest = hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest() if found else ""
-    print(json.dumps({**stopped, "digest": digest}))
+    print(json.dumps({**stopped, "megabytes": _megabytes(), "digest": digest}))
 
 
 if __name__ == "__main__":

@@ -229,6 +229,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = int(env.number("HOOK_MAX_BYTES", 10_000_000))
 BATCH_HOURS = env.number("BATCH_HOURS", 24)  # what a batch of a caller's found can be fetched for so long
 BATCH_MAX_BYTES = int(env.number("BATCH_MAX_BYTES", 4_000_000_000))  # of one upload, inflated
 BULK_FOLDER = Path(env.text("BULK_FOLDER", str(HOME / "bulk")))  # records while a run needs them: an encrypted volume
+POPULATION_PROCESSES = int(env.number("POPULATION_PROCESSES", 2))  # that answer for a large population, side by side
 BULK_FREE_BYTES = int(env.number("BULK_FREE_BYTES", 500_000_000))  # stay free there: what is fetched never fills it
 
 # --- DICOM -------------------------------------------------------------------------------------------------------

@@ -205,12 +205,11 @@ class Reader:
     def _observation(self, wanted: said.Wanted, found: shapes.Observation, need: Need, reading: Reading) -> None:
         """The Observation itself, unless it is a mere panel, and each of its components. Code first: most are not asked for."""
         hit = said.match(found.code, wanted)
-        quantity = said.reported(hit[0], found) if hit is not None else None
-        if hit is not None and (quantity is not None or found.component is None):
-            self._measured(found, hit, quantity, need, reading)
-        if found.component is None:
-            return
-        for part in found.component:
+        if hit is not None:
+            quantity = said.reported(hit[0], found)
+            if quantity is not None or found.component is None:
+                self._measured(found, hit, quantity, need, reading)
+        for part in found.component or ():
             hit = said.match(part.code, wanted)
             if hit is not None:
                 self._measured(found, hit, said.reported(hit[0], part), need, reading)
@@ -225,18 +224,9 @@ class Reader:
     ) -> None:
         analyte, code = hit
         when = parse(found.effective_date_time or said.other_date(found), self.zone)
-        value, reason = said.value(analyte, quantity)
-        usable = found.status in USABLE and self.mine(found.subject)
-        if when is None or value is None or not usable:
-            reading.dropped += 1
-            reason = self._unusable(found) or reason or "no usable date"
-            if found.status != "entered-in-error":
-                # The date tells whether it is newer than the one that is used; what was cancelled is no result.
-                dated = when if found.status != "cancelled" else None
-                reason, source = f"{analyte.title}: {reason}", said.reference_to(found)
-                reading.issues.append(
-                    Issue(need=need.key, reason=reason, source=source, analyte=analyte.key, when=dated)
-                )
+        value = said.value(analyte, quantity)
+        if when is None or isinstance(value, str) or self._unusable(found):
+            self._unmeasured(found, analyte, when, value if isinstance(value, str) else "no usable date", need, reading)
             return
         encounter = found.encounter or found.context
         reading.observed.append(
@@ -251,6 +241,17 @@ class Reader:
                 issued=found.issued or "",
             )
         )
+
+    def _unmeasured(
+        self, found: shapes.Observation, analyte: Analyte, when: When | None, reason: str, need: Need, reading: Reading
+    ) -> None:
+        """The date tells whether it is newer than the one that is used; what was cancelled is no result."""
+        reading.dropped += 1
+        if found.status == "entered-in-error":
+            return
+        dated = when if found.status != "cancelled" else None
+        reason, source = f"{analyte.title}: {self._unusable(found) or reason}", said.reference_to(found)
+        reading.issues.append(Issue(need=need.key, reason=reason, source=source, analyte=analyte.key, when=dated))
 
     def _unusable(self, found: shapes.Observation) -> str:
         if found.status not in USABLE:

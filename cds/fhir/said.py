@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from cds.analytes import UNIT_ALIASES, Analyte
@@ -20,11 +20,17 @@ _WRITTEN = re.compile(r"([<>]=?)?\s*(\d{1,6}(?:\.\d{1,6})?)\s*([a-zA-Z].*)?", re
 
 def asked_about(found: shapes.Observation, by_code: Mapping[tuple[str | None, str | None], set[int]]) -> Iterable[int]:
     """Which needs a search would have found it for: by its code, or by that of a part."""
-    places: set[int] = set()
-    for concept in (found.code, *(part.code for part in found.component or ())):
-        for coding in (concept.coding if concept is not None else None) or ():
-            places |= by_code.get((coding.system, coding.code), _NOWHERE)
-    return places
+    if not found.component:
+        return _named(found.code, by_code)
+    concepts = (found.code, *(part.code for part in found.component))
+    return _NOWHERE.union(*(_named(concept, by_code) for concept in concepts))
+
+
+def _named(concept: shapes.CodesOnly | None, by_code: Mapping[tuple[str | None, str | None], set[int]]) -> Set[int]:
+    codings = (concept.coding if concept is not None else None) or ()
+    if len(codings) == 1:  # as nearly always
+        return by_code.get((codings[0].system, codings[0].code), _NOWHERE)
+    return _NOWHERE.union(*(by_code.get((coding.system, coding.code), _NOWHERE) for coding in codings))
 
 
 def places(found: shapes.Statement) -> tuple[str, ...]:
@@ -75,21 +81,22 @@ def reported(analyte: Analyte, found: shapes.Observation | shapes.Component) -> 
     return shapes.QuantityShape(value=float(number), comparator=comparator or None, unit=unit or analyte.unit)
 
 
-def value(analyte: Analyte, found: shapes.QuantityShape | None) -> tuple[tuple[Quantity, Quantity] | None, str]:
-    """(canonical, reported), or None and the reason."""
+def value(analyte: Analyte, found: shapes.QuantityShape | None) -> tuple[Quantity, Quantity] | str:
+    """(canonical, reported), or why there is none."""
     if found is None or found.value is None:
-        return None, "no numeric value"
+        return "no numeric value"
     if found.comparator and not (analyte.limits and found.comparator in COMPARATORS):
-        return None, f"only a limit was reported ({found.comparator} {found.value:g})"
+        return f"only a limit was reported ({found.comparator} {found.value:g})"
     unit = found.code if found.system == UCUM and found.code else (found.unit or "")
     unit = UNIT_ALIASES.get(unit, unit)
     value = analyte.judged(found.value, unit)
     if isinstance(value, str):
-        return None, value
+        return value
     comparator = found.comparator or ""
     reported = Quantity(value=found.value, unit=unit, comparator=comparator)
-    same = unit == analyte.unit
-    return (reported if same else Quantity(value=value, unit=analyte.unit, comparator=comparator), reported), ""
+    if unit == analyte.unit:
+        return reported, reported
+    return Quantity(value=value, unit=analyte.unit, comparator=comparator), reported
 
 
 def codes_of(concept: shapes.Concept | None) -> tuple[frozenset[Code], str]:

@@ -1,7 +1,8 @@
 """The third door's verb: a service is asked about everybody in a folder of Bulk Data, block by block, each once.
 
-Read `sweep.py` first. `opening.py` makes the run; `intake.py`, with `lines.py` and `spool.py`, reads the
-files and sorts them by patient; `fold.py` says what one patient's record says, `keep.py` what becomes of it.
+Read `sweep.py` first. `opening.py` makes the run. `machine.py` is the usual engine: `intake.py`, with `lines.py` and
+`spool.py`, reads the files and sorts them by patient; `fold.py` says what one patient's record says, in several processes
+where there is much (`shares.py`); `keep.py` says what becomes of it.
 """
 
 from __future__ import annotations

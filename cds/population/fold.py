@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -76,18 +76,24 @@ class Asking:
         self.read = tuple(_read_of(self.service.needs, run))
         self.refused = frozenset(path.read_text().strip() for path in (run.spool / "refused").glob("*"))
 
-    def apart(self) -> Asking:
-        """The same question for other machines: picklable, it asks no database and carries no secret of the EHR."""
+    def apart(self, answered: Iterable[str] = ()) -> Asking:
+        """The same question for other processes: picklable, it asks no database and carries no secret of the EHR."""
         opted_out, there = frozenset[str](), copy(self.run)
         if self.run.ehr is not None:
             opted_out = frozenset(OptOut.objects.filter(ehr=self.run.ehr).values_list("patient_key", flat=True))
             there.ehr = Ehr(**{name: getattr(self.run.ehr, name) for name in _OF_THE_EHR})
-        answered = frozenset(self.run.results.values_list("pseudonym", flat=True))
-        return Asking(run=there, opted_out=opted_out, answered=answered)
+        return Asking(run=there, opted_out=opted_out, answered=frozenset(answered))
+
+    def spare(self, answers: Sequence[Answer]) -> None:
+        """Whoever said no while another process was at it."""
+        opted_out = self._opted_out({answer.result.pseudonym for answer in answers})
+        for answer in answers:
+            if answer.result.pseudonym in opted_out:
+                answer.leave_out("opted-out")
 
     def answers(self, charts: Sequence[Chart]) -> list[Answer]:
         """Of a block: every record first, then the model for all of them at once, then the service for each."""
-        opted_out = self._opted_out(charts)
+        opted_out = self._opted_out({self.pseudonym(chart.id) for chart in charts})
         block = [self._read(chart, opted_out) for chart in charts]
         rows = [row for answer in block if answer.context and (row := self._row(answer, answer.context)) is not None]
         model = self.model.foreseeing(rows) if self.model else None
@@ -163,14 +169,13 @@ class Asking:
             result.alerts = outcome.alert
             result.probability = outcome.estimate.probability if outcome.estimate else None
 
-    def _opted_out(self, charts: Iterable[Chart]) -> frozenset[str]:
-        """The pseudonyms of those who said no, asked for anew with every block where that can be."""
+    def _opted_out(self, pseudonyms: Set[str]) -> frozenset[str]:
+        """Who of them said no, asked for anew with every block where that can be."""
         if self.opted_out is not None:
             return self.opted_out
         if self.run.ehr is None:
             return frozenset()
-        keys = [self.pseudonym(chart.id) for chart in charts]
-        found = OptOut.objects.filter(ehr=self.run.ehr, patient_key__in=keys)
+        found = OptOut.objects.filter(ehr=self.run.ehr, patient_key__in=pseudonyms)
         return frozenset(found.values_list("patient_key", flat=True))
 
     def _is_test(self, patient_id: str) -> bool:

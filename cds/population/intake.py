@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,7 +32,14 @@ SAME_PATIENT = "a newer line has the same patient"
 SAME_RESOURCE = "a newer line has the same resource"
 
 
-Key = tuple[bytes, bytes, bytes]  # owner, kind and id of a line, as the spool has them
+class Owners(NamedTuple):
+    """Of one part of the spool: who is there at all, who with a Patient, who has too much to be held; and the keys (owner,
+    kind, id) of resources with several lines."""
+
+    everybody: Set[bytes]
+    here: Set[bytes]
+    too_large: Set[bytes]
+    again: Set[bytes]
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +88,7 @@ class Intake:
         self.wanted = Wanted.of(needs)
         self.gone = deleted(run)
         self.files = files_in(folder)
-        self.spool = Spool.empty(spool, expected=sum(_size(file) for file in self.files))
+        self.spool = Spool.empty(spool, expected=size_of(self.files))
         self.accounts = Accounts(run, folder, self.files)
 
     def __iter__(self) -> Iterator[Reading]:
@@ -99,35 +106,45 @@ class Intake:
         """Who is in each part; what belongs to nobody there is a flaw, too."""
         patients, too_large, several = [], list[str](), []
         for number in range(self.spool.parts):
-            here, sizes, again = self._owners(number)
-            patients.append(len(here))
-            too_large += [owner.decode() for owner in here if sizes[owner] > TOO_LARGE]
-            if again or sizes.keys() - here:
-                self._take_back(number, here, again)
-            if again:
+            found = self._owners(number)
+            patients.append(len(found.here))
+            too_large += [owner.decode() for owner in found.too_large & found.here]
+            if found.again or found.everybody - found.here:
+                self._take_back(number, found)
+            if found.again:
                 several.append(number)
         return Contents(patients=patients, too_large=too_large, several=several)
 
-    def _owners(self, number: int) -> tuple[set[bytes], Counter[bytes], set[Key]]:
-        """Of that part: who has a Patient there, how many bytes each owner has, which resources have several lines."""
-        sizes, seen, again = Counter[bytes](), set[Key](), set[Key]()
+    def _owners(self, number: int) -> Owners:
+        if self.spool.size(number) > TOO_LARGE:
+            return self._owners_of_much(number)
+        keys = self.spool.keys(number)
+        each = set(keys)
+        again = several_of(keys) if len(each) < len(keys) else frozenset[bytes]()
+        return owners_of(each, too_large=frozenset(), again=again)
+
+    def _owners_of_much(self, number: int) -> Owners:
+        """Line by line; of whom there is too much, no more is held."""
+        sizes, seen, again = Counter[bytes](), set[bytes](), set[bytes]()
         for packed in self.spool.packed(number):
             owner, kind, name, _ = packed.split(b"\t", 3)
             sizes[owner] += len(packed)
-            if name and (kind == b"Patient" or sizes[owner] <= TOO_LARGE):  # of whom there is too much, no more is held
-                key = owner, kind, name
-                (again if key in seen else seen).add(key)
-        return {owner for owner, kind, _ in seen if kind == b"Patient"}, sizes, again
+            key = b"\t".join((owner, kind, name))
+            if name and key in seen:
+                again.add(key)
+            if kind == b"Patient" or sizes[owner] <= TOO_LARGE:
+                seen.add(key)
+        return owners_of(seen, too_large={owner for owner, size in sizes.items() if size > TOO_LARGE}, again=again)
 
-    def _take_back(self, number: int, here: set[bytes], again: set[Key]) -> None:
+    def _take_back(self, number: int, found: Owners) -> None:
         """What is nobody's, and of the resources with several lines all but the newest."""
-        several = dict[Key, list[Entry]]()
+        several = dict[bytes, list[Entry]]()
         for packed in self.spool.packed(number):
             owner, kind, name, _ = packed.split(b"\t", 3)
-            if owner not in here:
+            if owner not in found.here:
                 entry = Entry.unpacked(packed)
                 self.accounts.flaw(entry.file, entry.line, NO_SUCH_PATIENT, taken_back=True)
-            elif (key := (owner, kind, name)) in again:
+            elif (key := b"\t".join((owner, kind, name))) in found.again:
                 several.setdefault(key, []).append(Entry.unpacked(packed)._replace(raw=b""))
         for entries in several.values():
             for entry in older(entries):
@@ -140,6 +157,17 @@ class Intake:
         elif found is not None:
             self.spool.put(found)
             self.accounts.of(file).used += 1
+
+
+def owners_of(keys: Set[bytes], *, too_large: Set[bytes], again: Set[bytes]) -> Owners:
+    each = [key.split(b"\t") for key in keys]
+    here = {owner for owner, kind, _ in each if kind == b"Patient"}
+    return Owners({owner for owner, _, _ in each}, here, too_large, again)
+
+
+def several_of(keys: Iterable[bytes]) -> Set[bytes]:
+    """Those that stand there more than once; without an id, nothing can be told from another."""
+    return {key for key, count in Counter(keys).items() if count > 1 and not key.endswith(b"\t")}
 
 
 def types_of(needs: Iterable[Need]) -> frozenset[str]:
@@ -184,6 +212,6 @@ def files_in(folder: Path) -> list[Path]:
     return found
 
 
-def _size(file: Path) -> int:
+def size_of(files: Iterable[Path]) -> int:
     """In bytes of text, about."""
-    return file.stat().st_size * (10 if file.suffix == ".gz" else 1)
+    return sum(file.stat().st_size * (10 if file.suffix == ".gz" else 1) for file in files)

@@ -37,9 +37,16 @@ class Entry(NamedTuple):
     changed: str
     raw: bytes
 
+    @property
+    def key(self) -> bytes:
+        return f"{self.owner}\t{self.kind}\t{self.id}".encode()
+
+    @property
+    def rest(self) -> bytes:
+        return b"%d\t%d\t%b\t%b" % (self.file, self.line, self.changed.encode(), self.raw)
+
     def packed(self) -> bytes:
-        head = f"{self.owner}\t{self.kind}\t{self.id}\t{self.file}\t{self.line}\t{self.changed}"
-        return b"\t".join((head.encode(), self.raw))
+        return self.key + b"\t" + self.rest
 
     @classmethod
     def unpacked(cls, packed: bytes) -> Entry:
@@ -62,13 +69,21 @@ class Contents(msgspec.Struct):
     too_large: list[str]
     several: list[int]
 
+    def left(self, after: int) -> Iterator[tuple[int, int]]:
+        """The parts that are not done when the first `after` patients are; and of each, how many are."""
+        for number, patients in enumerate(self.patients):
+            if after < patients:
+                yield number, after
+            after = max(0, after - patients)
+
 
 class Spool:
     """`parts`: over how many files the lines are spread."""
 
     def __init__(self, folder: Path, *, parts: int = 1) -> None:
         self.folder, self.parts = folder, parts
-        self._waiting: defaultdict[int, bytearray] = defaultdict(bytearray)
+        self._lines: defaultdict[int, bytearray] = defaultdict(bytearray)
+        self._keys: defaultdict[int, bytearray] = defaultdict(bytearray)
         self._held = 0
 
     @classmethod
@@ -76,7 +91,7 @@ class Spool:
         """For so many bytes. What an earlier try left is gone."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True)
-        return cls(folder, parts=1 + expected // PART)
+        return cls(folder, parts=parts_of(expected))
 
     @property
     def _list(self) -> Path:
@@ -88,19 +103,19 @@ class Spool:
 
     # --- In ------------------------------------------------------------------------------------------------------
     def put(self, entry: Entry) -> None:
-        packed = entry.packed()
-        part = self._waiting[crc32(entry.owner.encode()) % self.parts]
-        part += packed
-        part += b"\n"
-        self._held += len(packed)
+        number, key, rest = crc32(entry.owner.encode()) % self.parts, entry.key, entry.rest
+        self._lines[number] += b"%b\t%b\n" % (key, rest)
+        self._keys[number] += key + b"\n"
+        self._held += len(rest)
         if self._held > HELD_BACK:
             self.flush()
 
     def flush(self) -> None:
-        for number, waiting in self._waiting.items():
-            with self._part(number).open("ab") as stream:
-                stream.write(waiting)
-        self._waiting.clear()
+        for waiting, place in ((self._lines, self._part), (self._keys, self._index)):
+            for number, text in waiting.items():
+                with place(number).open("ab") as stream:
+                    stream.write(text)
+            waiting.clear()
         self._held = 0
 
     def close(self, contents: Contents) -> None:
@@ -116,34 +131,61 @@ class Spool:
             with self._part(number).open("rb") as stream:
                 yield from stream
 
+    def keys(self, number: int) -> list[bytes]:
+        """Owner, kind and id of each line of one part, tab between."""
+        file = self._index(number)
+        return file.read_bytes().splitlines() if file.exists() else []
+
     def entries(self, number: int) -> Iterator[Entry]:
         return map(Entry.unpacked, self.packed(number))
 
-    def charts(self, contents: Contents, *, after: int) -> Iterator[Chart]:
-        """Everybody but the first `after`; each time in the same order."""
+    def part(self, number: int, contents: Contents) -> list[Chart]:
+        """Everybody there, by id."""
         too_large = frozenset(contents.too_large)
-        for number, patients in enumerate(contents.patients):
-            if after < patients:
-                entries: Iterable[Entry] = self.entries(number)
-                if number in contents.several:
-                    entries = newest(one for one in entries if one.kind == "Patient" or one.owner not in too_large)
-                yield from charts_of(entries, too_large)[after:]
-            after = max(0, after - patients)
+        if number not in contents.several:
+            return _charts(map(_of_line, self.packed(number)), too_large)
+        entries = self.entries(number)
+        return charts_of(
+            newest(one for one in entries if one.kind == "Patient" or one.owner not in too_large), too_large
+        )
+
+    def size(self, number: int) -> int:
+        """Of one part, in bytes."""
+        return self._part(number).stat().st_size if self._part(number).exists() else 0
 
     def _part(self, number: int) -> Path:
         return self.folder / f"{number}.lines"
 
+    def _index(self, number: int) -> Path:
+        return self.folder / f"{number}.keys"
+
+
+def parts_of(size: int) -> int:
+    """Into how many so many bytes go."""
+    return 1 + size // PART
+
 
 def charts_of(entries: Iterable[Entry], too_large: frozenset[str]) -> list[Chart]:
     """By id. Each resource has one line."""
-    patients: dict[str, Entry] = {}
+    return _charts(((entry.owner, entry.kind, entry.raw) for entry in entries), too_large)
+
+
+def _charts(lines: Iterable[tuple[str, str, bytes]], too_large: frozenset[str]) -> list[Chart]:
+    """Of owner, kind and text of each."""
+    patients: dict[str, bytes] = {}
     others: defaultdict[str, defaultdict[str, list[bytes]]] = defaultdict(lambda: defaultdict(list))
-    for entry in entries:
-        if entry.kind == "Patient":
-            patients[entry.owner] = entry
-        elif entry.owner not in too_large:
-            others[entry.owner][entry.kind].append(entry.raw)
-    return [_chart(patients[key], others[key], cut=key in too_large) for key in sorted(patients)]
+    for owner, kind, raw in lines:
+        if kind == "Patient":
+            patients[owner] = raw
+        elif owner not in too_large:
+            others[owner][kind].append(raw)
+    return [_chart(key, patients[key], others[key], cut=key in too_large) for key in sorted(patients)]
+
+
+def _of_line(packed: bytes) -> tuple[str, str, bytes]:
+    """What a chart needs of it."""
+    owner, kind, _, _, _, _, raw = packed.split(b"\t", 6)
+    return owner.decode(), kind.decode(), raw
 
 
 def newest(entries: Iterable[Entry]) -> Iterable[Entry]:
@@ -163,6 +205,5 @@ def older(entries: list[Entry]) -> list[Entry]:
     return [entry for entry in entries if (entry.file, entry.line) not in kept]
 
 
-def _chart(patient: Entry, others: dict[str, list[bytes]], *, cut: bool) -> Chart:
-    names = {f"Patient/{patient.owner}"}
-    return Chart(id=patient.owner, names=names, resources={"Patient": [patient.raw], **others}, cut=cut)
+def _chart(owner: str, patient: bytes, others: dict[str, list[bytes]], *, cut: bool) -> Chart:
+    return Chart(id=owner, names={f"Patient/{owner}"}, resources={"Patient": [patient], **others}, cut=cut)

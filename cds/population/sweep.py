@@ -5,33 +5,30 @@ from __future__ import annotations
 import fcntl
 import logging
 import shutil
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from msgspec import Struct
 
 from cds import audit, bulk
 from cds.bulk import Fetching
-from cds.errors import BadInput, CdsError
-from cds.fhir.files import Chart
+from cds.errors import CdsError
 from cds.leaving import leave
-from cds.models import OptOut, PopulationFlaw, PopulationResult, PopulationRun
+from cds.models import OptOut, PopulationResult, PopulationRun
 from cds.population.fold import Answer, Asking
-from cds.population.intake import Accounts, Intake, Reading
+from cds.population.intake import Reading
 from cds.population.keep import keep
-from cds.population.spool import Spool
+from cds.population.machine import on_this_machine
 from scoring.errors import ScoringError
 
 logger = logging.getLogger(__name__)
 
 BLOCK = 256  # patients
-BLOCK_BYTES = 16_000_000
 
 State, Wish, Source = PopulationRun.State, PopulationRun.Wish, PopulationRun.Source
 
@@ -52,7 +49,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 # Given what is asked, a folder and how many patients at once, it yields how far the reading is, then block after block of
 # answers of those who have none yet. It counts the patients into the run before the first block, which may be empty.
-Engine = Callable[[Asking, Path, int], Iterator[Reading | list[Answer]]]
+Engine = Callable[[Asking, Path, int], Generator[Reading | list[Answer], None, None]]
 
 
 def sweep(
@@ -69,7 +66,8 @@ def sweep(
         try:
             if run.source not in {Source.EXPORT, Source.CRAWL} or (yield from _fetch(run)):
                 asking = Asking(run=run)
-                yield from _sweep(asking, (engine or on_this_machine)(asking, folder, block))
+                with closing((engine or on_this_machine)(asking, folder, block)) as found:
+                    yield from _sweep(asking, found)
         except (CdsError, ScoringError) as error:
             logger.error("run %s stopped: %s", run.pk, type(error).__name__)
             _become(run, State.FAILED, error=str(error)[:500])
@@ -109,53 +107,6 @@ def _let_leave(run: PopulationRun) -> None:
     if run.ehr is not None:
         keys = OptOut.objects.filter(ehr=run.ehr).values_list("patient_key", flat=True)
         leave(run.ehr, keys.iterator(), PopulationResult.Left.OPTED_OUT)
-
-
-def on_this_machine(asking: Asking, folder: Path, size: int) -> Iterator[Reading | list[Answer]]:
-    """Read once into the spool, which has everybody in a fixed order: who has an answer already is counted off."""
-    run = asking.run
-    spool = Spool(run.spool / "records")
-    if run.patients is None or spool.contents() is None:
-        yield from _take_in(run, folder, asking)
-    contents = spool.contents()
-    assert contents is not None, "read, and not kept"  # noqa: S101
-    yield []
-    for block in _blocks(spool.charts(contents, after=run.done), size):
-        yield asking.answers(block)
-
-
-def _take_in(run: PopulationRun, folder: Path, asking: Asking) -> Iterator[Reading]:
-    """With the accounts; who stops it here has it read anew."""
-    intake = Intake(run, asking.service.needs, folder=folder, spool=run.spool / "records")
-    yield from intake
-    contents = intake.settle()
-    settle(run, patients=sum(contents.patients), accounts=intake.accounts)
-    intake.spool.close(contents)
-
-
-def settle(run: PopulationRun, *, patients: int, accounts: Accounts) -> None:
-    """What the reading found. Raises BadInput where an earlier try has found something else, TooLarge where it is too much."""
-    run.require_few_enough(patients)
-    files = accounts.said()
-    if run.files and (run.patients, run.files) != (patients, files):
-        raise BadInput("The folder is no longer what it was when the run began: begin anew.")
-    with transaction.atomic():
-        PopulationFlaw.objects.bulk_create(accounts.flaws, batch_size=1000, ignore_conflicts=True)
-        run.patients, run.files = patients, files
-        run.save(update_fields=["patients", "files"])
-
-
-def _blocks(charts: Iterable[Chart], size: int) -> Iterator[list[Chart]]:
-    """So many patients, or fewer where their records are large."""
-    block, held = list[Chart](), 0
-    for chart in charts:
-        block.append(chart)
-        held += sum(len(raw) for raws in chart.resources.values() for raw in raws)
-        if len(block) == size or held > BLOCK_BYTES:
-            yield block
-            block, held = [], 0
-    if block:
-        yield block
 
 
 def _wanted(run: PopulationRun) -> bool:

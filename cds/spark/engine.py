@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -16,25 +16,22 @@ import msgspec
 from django.conf import settings
 
 from cds.bulk.deleted import deleted
-from cds.context import PatientContext
 from cds.errors import BadInput
-from cds.finding import from_json
-from cds.merges import Links
-from cds.models import PopulationResult
 from cds.population.fold import Answer, Asking
 from cds.population.intake import Accounts, Reading, files_in, types_of
 from cds.population.lines import Wanted
-from cds.population.sweep import settle
+from cds.population.machine import settle
+from cds.population.told import Told, heard
 from cds.spark import executor
-from cds.spark.executor import COUNT, NOBODY, Told
+from cds.spark.executor import COUNT, NOBODY, Flaw
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_told = msgspec.msgpack.Decoder(Told)
+_told = msgspec.msgpack.Decoder(Told | Flaw)
 
 
-def on_spark(asking: Asking, folder: Path, block: int, *, master: str) -> Iterator[Reading | list[Answer]]:
+def on_spark(asking: Asking, folder: Path, block: int, *, master: str) -> Generator[Reading | list[Answer], None, None]:
     """An engine of `sweep`: driver and executors see the folder under the same path. Who has an answer is not asked again.
 
     Raises BadInput where pyspark is not installed. Accounts of lines without a patient come with the last answer.
@@ -51,7 +48,8 @@ def on_spark(asking: Asking, folder: Path, block: int, *, master: str) -> Iterat
         asking.run.patients = patients
         asking.run.save(update_fields=["patients"])
         yield []
-        task = partial(executor.answered, task=pickle.dumps(asking.apart()), block=block)
+        answered = asking.run.results.values_list("pseudonym", flat=True)
+        task = partial(executor.answered, task=pickle.dumps(asking.apart(answered)), block=block)
         found = lines.where(f"owner != '{NOBODY}'").repartition("owner").sortWithinPartitions("owner", "file", "line")
         told = found.mapInArrow(task, executor.TOLD).toLocalIterator(prefetchPartitions=True)
         yield from _blocks(_answers(asking, told, accounts), block)
@@ -83,25 +81,10 @@ def _blocks(answers: Iterator[Answer], size: int) -> Iterator[list[Answer]]:
 def _answers(asking: Asking, found: Iterator[Any], accounts: Accounts) -> Iterator[Answer]:
     for row in found:
         told = _told.decode(row.told)
-        if told.flaw is None:
-            yield _answer(asking, told)
+        if isinstance(told, Flaw):
+            accounts.flaw(told.file, told.line, told.reason, taken_back=True)
         else:
-            accounts.flaw(*told.flaw, taken_back=True)
-
-
-def _answer(asking: Asking, told: Told) -> Answer:
-    fields = {
-        field.attname: field.to_python(told.fields[field.attname])
-        for field in PopulationResult._meta.concrete_fields
-        if field.attname in told.fields
-    }
-    return Answer(
-        result=PopulationResult(run=asking.run, **fields),
-        patient_id=told.patient_id,
-        context=PatientContext.from_json(told.context) if told.context else None,
-        outcome=from_json(told.outcome) if told.outcome else None,
-        links=Links(*told.links) if told.links else None,
-    )
+            yield heard(told, asking)
 
 
 @contextmanager

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from cds.fhir.files import Chart
-    from cds.population.fold import Answer, Asking
+    from cds.population.fold import Asking
+    from cds.population.told import Told
 
 OWNED = "owner string, kind string, id string, file long, line long, changed string, raw binary"
 TOLD = "told binary"
@@ -29,15 +30,12 @@ COUNT = "#"
 Rows = Iterator[dict[str, Any]]
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """To the driver. An answer: the result's fields; context and outcome, as JSON, where a case may follow. Or a flaw."""
+class Flaw(msgspec.Struct, frozen=True, kw_only=True, tag="flaw"):
+    """To the driver: a line that is not used after all."""
 
-    fields: dict[str, Any] = {}
-    patient_id: str = ""
-    context: bytes | None = None
-    outcome: bytes | None = None
-    links: tuple[str, str | None, tuple[str, ...]] | None = None  # of an answer: cds.merges.Links
-    flaw: tuple[int, int, str] | None = None  # file, line, reason
+    file: int
+    line: int
+    reason: str
 
 
 def owned(
@@ -76,16 +74,18 @@ def _owned(lines: Any, file: int, types: frozenset[str], gone: frozenset[str]) -
 def answered(batches: Iterator[pa.RecordBatch], *, task: bytes, block: int) -> Iterator[pa.RecordBatch]:
     """For `mapInArrow`, of lines sorted by owner, file and line. `task`: the driver's Asking, pickled."""
     django.setup()
+    from cds.population.told import told
+
     asking: Asking = pickle.loads(task)  # noqa: S301 -- our own driver made it
-    flaws: list[Told] = []
+    flaws: list[Flaw] = []
     rows = (row for batch in batches for row in batch.to_pylist())
     waiting = _charts(rows, asking, flaws)
     while charts := list(islice(waiting, block)):
-        yield _batch(TOLD, [_packed(_answer(answer, asking)) for answer in asking.answers(charts)])
+        yield _batch(TOLD, [_packed(told(answer, asking)) for answer in asking.answers(charts)])
     yield _batch(TOLD, [_packed(flaw) for flaw in flaws])
 
 
-def _charts(rows: Rows, asking: Asking, flaws: list[Told]) -> Iterator[Chart]:
+def _charts(rows: Rows, asking: Asking, flaws: list[Flaw]) -> Iterator[Chart]:
     """One for each patient who is here and has no answer yet."""
     from cds.population.intake import NO_SUCH_PATIENT, overtaken
     from cds.population.spool import TOO_LARGE, Entry, charts_of, newest, older
@@ -94,23 +94,15 @@ def _charts(rows: Rows, asking: Asking, flaws: list[Told]) -> Iterator[Chart]:
         entries = [Entry(**row) for row in group]
         here = any(entry.kind == "Patient" for entry in entries)
         wrong = older(entries) if here else entries
-        flaws += [Told(flaw=(one.file, one.line, overtaken(one) if here else NO_SUCH_PATIENT)) for one in wrong]
+        for one in wrong:
+            reason = overtaken(one) if here else NO_SUCH_PATIENT
+            flaws.append(Flaw(file=one.file, line=one.line, reason=reason))
         if here and asking.pseudonym(owner) not in asking.answered:
             large = sum(len(entry.packed()) for entry in entries) > TOO_LARGE
             yield from charts_of(newest(entries), frozenset({owner} if large else ()))
 
 
-def _answer(answer: Answer, asking: Asking) -> Told:
-    result = answer.result
-    names = (field.attname for field in result._meta.concrete_fields if field.attname not in {"id", "run_id"})
-    fields = {name: getattr(result, name) for name in names}
-    if asking.run.ehr is None or answer.context is None or answer.outcome is None:
-        return Told(fields=fields, patient_id=answer.patient_id, links=answer.links)
-    context, outcome = answer.context.as_json(), msgspec.json.encode(answer.outcome)
-    return Told(fields=fields, patient_id=answer.patient_id, context=context, outcome=outcome, links=answer.links)
-
-
-def _packed(told: Told) -> dict[str, bytes]:
+def _packed(told: Told | Flaw) -> dict[str, bytes]:
     return {"told": msgspec.msgpack.encode(told)}
 
 

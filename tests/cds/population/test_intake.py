@@ -29,9 +29,10 @@ from cds.population.intake import (
     types_of,
 )
 from cds.population.lines import Line
-from cds.population.spool import TOO_LARGE
+from cds.population.shares import Charts
+from cds.population.spool import TOO_LARGE, Contents, Spool
 from cds.services.diabetes.service import DiabetesRisk
-from cds.spark.executor import Told, _charts, _owned
+from cds.spark.executor import Flaw, _charts, _owned
 from tests.cds.population.conftest import THE_CAST, asked, reasons
 
 pytestmark = pytest.mark.django_db
@@ -134,9 +135,9 @@ def test_of_one_result_in_two_lines_the_newest_counts_and_what_was_taken_back_is
 def test_spark_finds_the_same_lines_overtaken(tmp_path: Path) -> None:
     result = Line(1, hba1c("final", "2026-05-01")), Line(2, hba1c("entered-in-error", "2026-05-02"))
     rows = _owned([*result, Line(3, patient("ada"))], 0, types_of(DiabetesRisk.needs), frozenset())
-    told, asking = list[Told](), Asking(run=open_run(registry.get("diabetes-risk"), detail=str(tmp_path)))
-    (chart,) = _charts(rows, asking, told)
-    assert [one.flaw for one in told] == [(0, 1, SAME_RESOURCE)]
+    found, asking = list[Flaw](), Asking(run=open_run(registry.get("diabetes-risk"), detail=str(tmp_path)))
+    (chart,) = _charts(rows, asking, found)
+    assert found == [Flaw(file=0, line=1, reason=SAME_RESOURCE)]
     assert b"entered-in-error" in chart.resources["Observation"][0]
 
 
@@ -187,11 +188,16 @@ def test_however_the_lines_are_spread_everybody_is_found(folder: Path, tmp_path:
     for _ in intake:
         pass
     contents = intake.settle()
-    everybody = [chart.id for chart in intake.spool.charts(contents, after=0)]
+    everybody = charted(intake.spool, contents, after=0)
     assert sorted(everybody) == sorted(THE_CAST)
     assert len(contents.patients) == 4
     for after in range(7):
-        assert [chart.id for chart in intake.spool.charts(contents, after=after)] == everybody[after:]
+        assert charted(intake.spool, contents, after=after) == everybody[after:]
+
+
+def charted(spool: Spool, contents: Contents, *, after: int) -> list[str]:
+    charts = Charts(folder=spool.folder, contents=contents, after=after, size=1)
+    return [chart.id for part in charts.parts() for block in charts.blocks(part) for chart in block]
 
 
 def test_a_folder_without_ndjson_stops_the_run_with_a_sentence(tmp_path: Path) -> None:

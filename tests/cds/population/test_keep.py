@@ -12,7 +12,7 @@ from cds.opt_out import opt_out
 from cds.population import open_run
 from cds.population.fold import Asking
 from cds.population.keep import keep
-from cds.population.sweep import on_this_machine
+from cds.population.machine import on_this_machine
 from tests.cds.population.conftest import exported
 
 Source = PopulationRun.Source
