@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from typing import Any
 
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.django_client import DjangoIntegration, DjangoOAuth2App
 from django.conf import settings
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import login
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group, User
-from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.contrib.auth.signals import user_logged_in
+from django.core.exceptions import ValidationError
 from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from joserfc.errors import JoseError
 from requests import RequestException
 
 from cds import audit
+from cds.models.audit import EMERGENCY_SIGN_IN, SIGN_IN
+from config import tries
 from config.roles import ROLES
 
 logger = logging.getLogger(__name__)
@@ -42,9 +48,30 @@ class Password(ModelBackend):
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **options: Any
     ) -> Any:
-        if settings.ADMIN_OIDC_ISSUER and username != EMERGENCY:
-            return None
-        return super().authenticate(request, username=username, password=password, **options)
+        account = username or ""
+        left = tries.take(account)
+        user = None
+        if left and (account == EMERGENCY or not settings.ADMIN_OIDC_ISSUER):
+            user = super().authenticate(request, username=username, password=password, **options)
+        if user is None:
+            _wrong(account, left)
+        else:
+            tries.forget_here(account)
+        return user
+
+
+class SignInForm(AdminAuthenticationForm):
+    """Says when to try again where a password was tried too often."""
+
+    def get_invalid_login_error(self) -> ValidationError:
+        until = tries.closed_until(self.cleaned_data["username"])
+        if until is None:
+            return super().get_invalid_login_error()
+        minutes = math.ceil((until - timezone.now()).total_seconds() / 60)
+        return ValidationError(
+            f"Too many wrong passwords for this account. Try again after {timezone.localtime(until):%H:%M %Z}, in "
+            f"{minutes} {'minute' if minutes == 1 else 'minutes'}. Until then the right password is refused, too."
+        )
 
 
 def begin(request: HttpRequest) -> HttpResponse:
@@ -122,9 +149,15 @@ def _signed_in(user: User, **_: Any) -> None:
     emergency = user.get_username() == EMERGENCY
     if emergency:
         logger.warning("the sealed account was opened")
-    audit.record("emergency-sign-in" if emergency else "sign-in", actor=f"admin {user.pk}")
+    audit.record(EMERGENCY_SIGN_IN if emergency else SIGN_IN, actor=f"admin {user.pk}")
 
 
-@receiver(user_login_failed)
-def _failed(**_: Any) -> None:
-    audit.record("sign-in-refused", actor=audit.US, reason="password")
+def _wrong(account: str, left: int) -> None:
+    """The trail names the account by its number, never by what was typed: that may be a password."""
+    known = User.objects.filter(username=account).values_list("pk", flat=True).first()
+    subject = f"admin {known}" if known else "no account"
+    audit.record("sign-in-refused", actor=audit.US, subject=subject, reason="password" if left else "locked")
+    if left == 1:
+        logger.warning("an account is closed to an address, or to all, after wrong passwords")
+        minutes = int(tries.PAUSE.total_seconds() / 60)
+        audit.record("sign-in-locked", actor=audit.US, subject=subject, minutes=minutes)

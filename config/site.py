@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from config import overview
+from config.sign_in import SignInForm
 
 
 class Site(AdminSite):
@@ -19,6 +20,7 @@ class Site(AdminSite):
     site_title = "Bedside"
     index_title = "How things stand"
     site_url = None
+    login_form = SignInForm
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         shown: dict[str, Any] = {}

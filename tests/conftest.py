@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -92,6 +93,17 @@ def forget() -> None:
     server = Redis.from_url(os.environ["REDIS_URL"])
     for key in server.scan_iter(":1:*"):
         server.delete(key)
+
+
+@pytest.fixture
+def no_redis(settings: Settings) -> str:
+    """Its address, at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"redis://127.0.0.1:{taken.getsockname()[1]}/0"
+    backend = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+    settings.CACHES = {**settings.CACHES, "default": backend}
+    return url
 
 
 @pytest.fixture

@@ -68,6 +68,7 @@ _PATTERNS = {
     "launch": _LOGIN,
     "sign-in": _LOGIN,
     "sign-in-refused": _LOGIN,
+    "sign-in-locked": _STOPPED,
     "emergency-sign-in": _Pattern("E", *_EMERGENCY),
     "logout": _Pattern("E", (_DCM, "110114"), (_DCM, "110123")),
     "refusal": _STOPPED,
@@ -93,7 +94,7 @@ _PATTERNS = {
 }
 _FILED = _Pattern("C", (_DCM, "110104"))  # DICOM Instances Transferred: no REST of FHIR
 _MARKED = _Pattern("U", (_REST, "rest"), (_INTERACTION, "update"), profile="Update", we_ask=True)
-_REFUSALS = {"refusal", "sign-in-refused", "restricted", "opted-out"}
+_REFUSALS = {"refusal", "sign-in-refused", "sign-in-locked", "restricted", "opted-out"}
 _WRONG = {400, 413, 415, 429}  # of what was sent, not of who sent it
 
 

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from cds.models.ehr import Ehr
 
+SIGN_IN, EMERGENCY_SIGN_IN = SIGN_INS = ("sign-in", "emergency-sign-in")  # of administrators
+
 
 class AuditEntry(models.Model):
     """Who saw or sent what. Append-only, in the database too; sealed into a hash chain by `cds.chain.seal`."""
@@ -27,6 +29,9 @@ class AuditEntry(models.Model):
 
     class Meta:
         verbose_name_plural = "audit entries"
+        indexes = [  # from where administrators sign in (config.tries)
+            models.Index(fields=["address"], name="cds_audit_sign_ins", condition=models.Q(action__in=SIGN_INS)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.recorded_at:%Y-%m-%d %H:%M:%S} {self.action}"

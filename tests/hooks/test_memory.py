@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
@@ -19,17 +17,6 @@ from hooks.models import UsedToken
 from smartapp.demo_ehr import hooks as emr
 
 SERVICE = "diabetes-risk"
-
-
-@pytest.fixture
-def no_redis(settings: Any) -> str:
-    """Its address, at which nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        url = f"redis://127.0.0.1:{taken.getsockname()[1]}/0"
-    backend = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
-    settings.CACHES = {**settings.CACHES, "default": backend}
-    return url
 
 
 def call(patient: str, *, jwt: str | None = None) -> Any:

@@ -35,7 +35,7 @@ def agent_types(found: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(
     "action",
     "hook feedback view write-back launch refusal configure switch-off break-glass purge predict snooze verify-audit "
-    "sign-in sign-in-refused emergency-sign-in restricted batch-read".split(),
+    "sign-in sign-in-refused sign-in-locked emergency-sign-in restricted batch-read".split(),
 )
 @pytest.mark.parametrize("missing", [{}, {"patient_key": ""}, {"fhir_base": "", "address": ""}, {"subject": ""}])
 def test_every_action_is_a_valid_event(action: str, missing: dict[str, str]) -> None:
@@ -110,7 +110,7 @@ def test_what_goes_to_the_archive_is_no_create_at_the_fhir_server() -> None:
     assert "ehr.example" not in str(found["agent"])
 
 
-@pytest.mark.parametrize("action", ["sign-in-refused", "restricted", "opted-out"])
+@pytest.mark.parametrize("action", ["sign-in-refused", "sign-in-locked", "restricted", "opted-out"])
 def test_who_was_stopped_did_not_succeed(action: str) -> None:
     assert event(action)["outcome"] == "8"
 
