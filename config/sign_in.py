@@ -14,7 +14,7 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import login
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group, User
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.core.exceptions import ValidationError
 from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse
@@ -150,6 +150,13 @@ def _signed_in(user: User, **_: Any) -> None:
     if emergency:
         logger.warning("the sealed account was opened")
     audit.record(EMERGENCY_SIGN_IN if emergency else SIGN_IN, actor=f"admin {user.pk}")
+
+
+@receiver(user_logged_out)
+def _signed_out(user: User | None, **_: Any) -> None:
+    """Nobody, where the button was pressed after the session had ended."""
+    if user:
+        audit.record("sign-out", actor=f"admin {user.pk}")
 
 
 def _wrong(account: str, left: int) -> None:

@@ -57,6 +57,7 @@ _TRAIL = _Pattern("E", (_DCM, "110101"))  # Audit Log Used
 _OTHER = _Pattern("E", (_DCM, "110100"))  # Application Activity
 _STOPPED = _Pattern("E", (_DCM, "110113"), (_DCM, "110132"))  # Security Alert: Use of Restricted Function
 _LOGIN = _Pattern("E", (_DCM, "110114"), (_DCM, "110122"))  # User Authentication: Login
+_LOGOUT = _Pattern("E", (_DCM, "110114"), (_DCM, "110123"))  # User Authentication: Logout
 _EMERGENCY = (_DCM, "110113"), (_DCM, "110127")  # Security Alert: Emergency Override Started
 _EXPORT = _Pattern("R", (_DCM, "110106"))  # Export
 _PATTERNS = {
@@ -70,7 +71,8 @@ _PATTERNS = {
     "sign-in-refused": _LOGIN,
     "sign-in-locked": _STOPPED,
     "emergency-sign-in": _Pattern("E", *_EMERGENCY),
-    "logout": _Pattern("E", (_DCM, "110114"), (_DCM, "110123")),
+    "logout": _LOGOUT,
+    "sign-out": _LOGOUT,
     "refusal": _STOPPED,
     "restricted": _STOPPED,
     "opted-out": _STOPPED,

@@ -150,6 +150,21 @@ def test_a_password_opens_the_sealed_account_and_that_is_audited(browser: Client
     assert AuditEntry.objects.filter(action="emergency-sign-in").count() == 1
 
 
+def test_signing_out_is_audited(browser: Client, provider: Provider) -> None:
+    signed_in(browser, provider)
+    assert browser.post("/admin/logout/").status_code in {200, 302}
+    assert browser.get("/admin/").status_code == 302
+    entry = AuditEntry.objects.get(action="sign-out")
+    assert (entry.actor, entry.address) == (f"admin {User.objects.get().pk}", "127.0.0.1")
+
+
+def test_nobody_signs_out_twice(browser: Client, provider: Provider) -> None:
+    signed_in(browser, provider)
+    for _ in range(2):
+        browser.post("/admin/logout/")
+    assert AuditEntry.objects.filter(action="sign-out").count() == 1
+
+
 def test_sealing_again_makes_the_old_password_worthless(browser: Client, provider: Provider) -> None:
     old = sealed()
     sealed()

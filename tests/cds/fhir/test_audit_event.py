@@ -35,7 +35,7 @@ def agent_types(found: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(
     "action",
     "hook feedback view write-back launch refusal configure switch-off break-glass purge predict snooze verify-audit "
-    "sign-in sign-in-refused sign-in-locked emergency-sign-in restricted batch-read".split(),
+    "sign-in sign-in-refused sign-in-locked emergency-sign-in sign-out restricted batch-read".split(),
 )
 @pytest.mark.parametrize("missing", [{}, {"patient_key": ""}, {"fhir_base": "", "address": ""}, {"subject": ""}])
 def test_every_action_is_a_valid_event(action: str, missing: dict[str, str]) -> None:
