@@ -1,4 +1,7 @@
-"""Without a database a page says so at once: 503, and nothing about anybody. Machines are told by their own doors."""
+"""Without a database a page says so at once: 503, and nothing about anybody; the clinician's in the EHR's frame.
+
+Machines are told by their own doors.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from collections.abc import Callable
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
+
+from smartapp.frames import PATHS, in_a_known_frame
 
 logger = logging.getLogger(__name__)
 
@@ -23,10 +28,11 @@ class Outage:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         return self.get_response(request)
 
-    def process_exception(self, _: HttpRequest, error: Exception) -> HttpResponse | None:
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Other errors of the database (a value that it does not take) are faults of ours, and stay a 500."""
         if not isinstance(error, OperationalError | InterfaceError):
             return None
         logger.error("the database does not answer: %s", type(error).__name__)
         headers = {"Retry-After": str(AGAIN_SECONDS), "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-        return HttpResponse(render_to_string("503.html"), status=503, headers=headers)
+        response = HttpResponse(render_to_string("503.html"), status=503, headers=headers)
+        return in_a_known_frame(response) if request.path_info.startswith(PATHS) else response

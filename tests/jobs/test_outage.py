@@ -21,9 +21,10 @@ from config.wsgi import application
 from django.test import RequestFactory
 def ask(request):
     said, began = [], time.perf_counter()
-    body = b"".join(application(request.environ, lambda status, headers: said.append(status)))
+    body = b"".join(application(request.environ, lambda *start: said.extend(start)))
     milliseconds = (time.perf_counter() - began) * 1000
-    print(json.dumps({"status": int(said[0][:3]), "milliseconds": milliseconds, "body": body.decode()}))
+    policy = dict(said[1])["Content-Security-Policy"]
+    print(json.dumps({"status": int(said[0][:3]), "milliseconds": milliseconds, "body": body.decode(), "policy": policy}))
 """
 HOOK = """
 part = lambda claims: base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
@@ -112,6 +113,7 @@ def test_without_a_database_hooks_and_pages_are_answered_503_within_200_ms(
     assert [answer["status"] for answer in answers] == [503] * (5 + 4)
     assert all(json.loads(answer["body"])["resourceType"] == "OperationOutcome" for answer in hooks)
     assert all("says nothing about the patient" in answer["body"] for answer in pages)
+    assert all("frame-ancestors 'none'" in answer["policy"] for answer in pages)  # whose frame it is, nobody can know
     # The first one imports; the quickest tells what the code does, the others what the machine does beside it.
     assert min(answer["milliseconds"] for answer in hooks[1:]) < QUICK_MS
     assert min(answer["milliseconds"] for answer in pages[1:]) < QUICK_MS
