@@ -19,7 +19,7 @@ def leave(ehr: Ehr, keys: Iterable[str], why: PopulationResult.Left) -> int:
     """
     said: dict[str, object] = {"left": why}
     if not settings.AUDIT_HOLD:
-        said |= {"patient_id": None, "resource": None, "panel": "", "panel_name": ""}
+        said |= PopulationResult.NAMELESS
     rows, waiting, count = PopulationResult.objects.filter(run__ehr=ehr, left=""), iter(keys), 0
     while some := list(islice(waiting, _AT_ONCE)):
         count += rows.filter(pseudonym__in=some).update(**said)

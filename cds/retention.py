@@ -1,5 +1,5 @@
-"""What is old enough goes: audit entries in whole months after years, the facts behind assessments after months,
-rows for the statistics after years."""
+"""What is old enough goes: audit entries in whole months after years, the facts behind assessments and who stands on a
+worklist after months, rows for the statistics after years, sessions of administrators when they are over."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from cds import audit, chain
-from cds.models import Assessment, AuditEntry, PurgedSegment
+from cds.models import Assessment, AuditEntry, PopulationResult, PurgedSegment, Replayed
 from scoring.models import Prediction
 
 logger = logging.getLogger(__name__)
@@ -27,13 +28,21 @@ class Purged(NamedTuple):
     entries: int = 0
     snapshots: int = 0
     predictions: int = 0
+    listed: int = 0
+    sessions: int = 0
 
 
 def purge() -> Purged:
     """Under a legal hold nothing goes. It leaves its own entry either way."""
     gone = Purged()
     if not settings.AUDIT_HOLD:
-        gone = Purged(entries=purge_audit(), snapshots=purge_snapshots(), predictions=purge_predictions())
+        gone = Purged(
+            entries=purge_audit(),
+            snapshots=purge_snapshots(),
+            predictions=purge_predictions(),
+            listed=purge_worklists(),
+            sessions=purge_sessions(),
+        )
     audit.record("purge", actor=audit.US, **gone._asdict(), hold=int(settings.AUDIT_HOLD))
     return gone
 
@@ -81,8 +90,24 @@ def _segment(until: datetime) -> PurgedSegment | None:
 
 def purge_snapshots() -> int:
     """The facts of old assessments give way to a keyed hash: enough to prove later what they were, not to read them."""
-    before = timezone.now() - timedelta(days=settings.SNAPSHOT_RETENTION_DAYS)
-    return forget(Assessment.objects.filter(created_at__lt=before))
+    return forget(Assessment.objects.filter(created_at__lt=_facts_kept_since()))
+
+
+def purge_worklists() -> int:
+    """Who stood on the worklists of old population runs; the numbers stay."""
+    rows, count = PopulationResult.objects.filter(run__created_at__lt=_facts_kept_since()), 0
+    while some := list(rows.exclude(patient_id=None).values_list("pk", flat=True)[:BATCH]):
+        count += PopulationResult.objects.filter(pk__in=some).update(**PopulationResult.NAMELESS)
+    return count
+
+
+def purge_sessions() -> int:
+    """Of administrators; a clinician's goes when it ends."""
+    return Session.objects.filter(expire_date__lt=timezone.now()).delete()[0]
+
+
+def _facts_kept_since() -> datetime:
+    return timezone.now() - timedelta(days=settings.SNAPSHOT_RETENTION_DAYS)
 
 
 def purge_predictions() -> int:
@@ -92,11 +117,12 @@ def purge_predictions() -> int:
 
 
 def forget(assessments: QuerySet[Assessment]) -> int:
-    """How many snapshots gave way to their keyed hash."""
+    """How many snapshots gave way to their keyed hash; what a reviewer's page repeats of them goes along."""
     old = assessments.filter(snapshot__isnull=False).order_by("pk")
     count = 0
     while batch := list(old.only("pk", "snapshot")[:BATCH]):
         with transaction.atomic():
+            Replayed.objects.filter(assessment__in=batch).delete()
             for assessment in batch:
                 kept = chain.fingerprint(bytes(assessment.snapshot or b""))
                 Assessment.objects.filter(pk=assessment.pk).update(snapshot=None, snapshot_hmac=kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -144,6 +145,8 @@ class PopulationResult(models.Model):
     class Left(models.TextChoices):
         OPTED_OUT = "opted-out", "The patient opted out"
         DELETED = "deleted", "The EHR has deleted the record"
+
+    NAMELESS: ClassVar[dict[str, Any]] = {"patient_id": None, "resource": None, "panel": "", "panel_name": ""}
 
     run = models.ForeignKey(PopulationRun, on_delete=models.CASCADE, related_name="results")
     pseudonym = models.CharField(max_length=64)

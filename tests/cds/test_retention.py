@@ -6,16 +6,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from cds import anchor, audit, chain, retention, tasks
+from cds import anchor, audit, chain, registry, retention, tasks
 from cds.append_only import guard
 from cds.errors import Gone
-from cds.models import Assessment, AuditEntry, Ehr, PurgedSegment
+from cds.models import Assessment, AuditEntry, Ehr, PopulationResult, PopulationRun, PurgedSegment, Replayed
+from cds.population import open_run
 
 NOW = timezone.now()
 
@@ -135,6 +137,38 @@ def test_facts_that_are_gone_are_said_to_be_gone(ehr: Ehr) -> None:
         _ = old.context
 
 
+def test_what_a_reviewer_was_shown_goes_with_the_facts(ehr: Ehr) -> None:
+    old, young = assessment(ehr, days=91), assessment(ehr, days=89)
+    for one in (old, young):
+        Replayed.objects.create(assessment=one, verdict="same", report=b"the facts again")
+    retention.purge_snapshots()
+    assert Replayed.objects.get().assessment == young
+
+
+def listed(ehr: Ehr, *, days: int) -> PopulationResult:
+    run = open_run(registry.get("diabetes-risk"), ehr=ehr)
+    PopulationRun.objects.filter(pk=run.pk).update(created_at=NOW - timedelta(days=days))
+    said = {"pseudonym": "p", "outcome": "scored", "reason": "r", "probability": 0.3}
+    return PopulationResult.objects.create(run=run, patient_id=b"ada", panel="Practitioner/1", panel_name="Dr", **said)
+
+
+def test_who_stood_on_an_old_worklist_is_named_no_more_and_the_numbers_stay(ehr: Ehr) -> None:
+    old, young = listed(ehr, days=91), listed(ehr, days=89)
+    assert retention.purge_worklists() == 1
+    old.refresh_from_db()
+    young.refresh_from_db()
+    assert (old.patient_id, old.panel, old.panel_name, old.probability) == (None, "", "", 0.3)
+    assert young.patient_id == b"ada"
+
+
+def test_sessions_of_administrators_go_when_they_are_over(ehr: Ehr) -> None:
+    for hours in (-1, 1):
+        ends = timezone.now() + timedelta(hours=hours)
+        Session.objects.create(session_key=str(hours), session_data="", expire_date=ends)
+    assert retention.purge_sessions() == 1
+    assert Session.objects.get().session_key == "1"
+
+
 def test_the_hash_is_keyed(ehr: Ehr, settings: Settings) -> None:
     before = chain.fingerprint(b"the facts")
     settings.AUDIT_KEYS = ["another"]
@@ -144,19 +178,22 @@ def test_the_hash_is_keyed(ehr: Ehr, settings: Settings) -> None:
 def test_the_nightly_job_leaves_its_own_entry(trail: None, ehr: Ehr) -> None:
     assessment(ehr, days=91)
     tasks.purge_expired()
-    assert AuditEntry.objects.get(action="purge").detail == {"entries": 3, "snapshots": 1, "predictions": 0, "hold": 0}
+    gone = {"entries": 3, "snapshots": 1, "predictions": 0, "listed": 0, "sessions": 0}
+    assert AuditEntry.objects.get(action="purge").detail == {**gone, "hold": 0}
 
 
 def test_under_a_legal_hold_nothing_goes(trail: None, ehr: Ehr, settings: Settings) -> None:
     settings.AUDIT_HOLD = True
     assessment(ehr, days=91)
-    assert retention.purge() == (0, 0, 0)
+    listed(ehr, days=91)
+    assert retention.purge() == (0, 0, 0, 0, 0)
     assert AuditEntry.objects.get(action="purge").detail["hold"] == 1
 
 
 def test_the_command_says_what_went(trail: None, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("purge")
-    assert capsys.readouterr().out == "3 audit entries, 0 snapshots and 0 predictions were purged.\n"
+    said = capsys.readouterr().out
+    assert said.startswith("3 audit entries, 0 snapshots, 0 predictions, the names of 0 people on worklists and 0 ")
 
 
 @pytest.mark.parametrize(("years", "found"), [(5, ["cds.E003"]), (6, []), (7, [])])
