@@ -8,10 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from cds.errors import BadInput
+from cds.fhir.newest import changed_at, newest
 from cds.fhir.read import ABSENT, UNREADABLE, Reader, Reading
 from cds.fhir.said import relative
 from cds.fhir.shapes import RawBundle, Reference, Shape
@@ -40,6 +42,11 @@ class Owned(Shape):
     def reference(self) -> str:
         """As it stands there; "" where it names nobody."""
         return (self.subject or self.patient or Reference()).reference or ""
+
+    @property
+    def changed(self) -> str:
+        """meta.lastUpdated; "" where it does not say."""
+        return (self.meta.last_updated if self.meta else "") or ""
 
 
 class Chart(msgspec.Struct):
@@ -80,22 +87,41 @@ def charts_in(content: bytes) -> Iterator[Chart]:
 
 
 def _charts(read: Iterable[Found]) -> Iterator[Chart]:
-    names: dict[str, str] = {}
-    patients: dict[str, Chart] = {}
-    owned: defaultdict[str, list[tuple[str, bytes]]] = defaultdict(list)
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    owned: defaultdict[str, list[_Version]] = defaultdict(list)
     for raw, full_url, file in read:
         head = _head(raw, file=file)
-        if head.resource_type == "Patient" and head.id:
-            called = {f"Patient/{head.id}", full_url or f"Patient/{head.id}"}
-            patients[head.id] = Chart(id=head.id, names=called, resources={"Patient": [raw]})
-            names |= dict.fromkeys(patients[head.id].names, head.id)
-        else:
-            owned[head.reference].append((head.resource_type, raw))
-    for reference, resources in owned.items():
-        chart = patients.get(names.get(reference, relative(reference).rpartition("/")[2]))
-        for kind, raw in resources if chart else ():
-            chart.resources.setdefault(kind, []).append(raw)  # type: ignore[union-attr]
-    yield from (patients[key] for key in sorted(patients))
+        owner = f"Patient/{head.id}" if head.resource_type == "Patient" and head.id else ""
+        if head.id and owner:
+            names[head.id] |= {owner, full_url or owner}
+        owned[owner or head.reference].append(_Version.of(head, raw))
+    meant = {name: patient for patient, called in names.items() for name in called}
+    patients: dict[str, list[_Version]] = {patient: [] for patient in sorted(names)}
+    for reference, versions in owned.items():
+        patients.get(meant.get(reference, relative(reference).rpartition("/")[2]), []).extend(versions)
+    yield from (_chart(patient, names[patient], versions) for patient, versions in patients.items())
+
+
+class _Version(NamedTuple):
+    """One resource as it stood at some time."""
+
+    kind: str
+    id: str | None
+    changed: str
+    raw: bytes
+
+    @classmethod
+    def of(cls, head: Owned, raw: bytes) -> _Version:
+        return cls(head.resource_type, head.id, head.changed, raw)
+
+
+def _chart(patient: str, names: set[str], versions: Iterable[_Version]) -> Chart:
+    """The newest version of each resource."""
+    resources: defaultdict[str, list[bytes]] = defaultdict(list)
+    same, age = (lambda one: (one.kind, one.id) if one.id else None), (lambda one: changed_at(one.changed))
+    for one in newest(versions, same=same, age=age):
+        resources[one.kind].append(one.raw)
+    return Chart(id=patient, names=names, resources=dict(resources))
 
 
 def head_of(raw: bytes) -> Owned:

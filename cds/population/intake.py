@@ -188,10 +188,9 @@ def entry_of(line: Line, file: int, types: Container[str], gone: Set[str]) -> En
     owner = owner_of(head)
     if gone and not gone.isdisjoint({f"{head.resource_type}/{head.id}", f"Patient/{owner}"}):
         return DELETED
-    changed = (head.meta.last_updated if head.meta else "") or ""
     if not owner:
         return NO_ID if head.resource_type == "Patient" else NOBODY
-    return Entry(owner, head.resource_type, _plain(head.id or ""), file, line.number, _plain(changed), raw)
+    return Entry(owner, head.resource_type, _plain(head.id or ""), file, line.number, _plain(head.changed), raw)
 
 
 def _plain(said: str) -> str:

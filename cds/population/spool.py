@@ -10,20 +10,20 @@ from __future__ import annotations
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
 
-from cds.fhir.dates import parse
 from cds.fhir.files import Chart
+from cds.fhir.newest import changed_at
+from cds.fhir.newest import newest as newest_of
 
 PART = 16_000_000  # bytes of a file of the spool, about
 HELD_BACK = 32_000_000  # bytes that wait for their files at most
 TOO_LARGE = 64_000_000  # bytes of one patient's lines
-_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 class Entry(NamedTuple):
@@ -54,9 +54,7 @@ class Entry(NamedTuple):
         return cls(owner.decode(), kind.decode(), name.decode(), int(file), int(line), changed.decode(), raw)
 
     def age(self) -> tuple[datetime, int, int]:
-        """Of several lines with one resource the newest counts, else the last (Bulk Data, "Output File")."""
-        when = parse(self.changed, UTC)
-        return (when.earliest if when else _FIRST), self.file, self.line
+        return changed_at(self.changed), self.file, self.line
 
 
 class Contents(msgspec.Struct):
@@ -189,14 +187,8 @@ def _of_line(packed: bytes) -> tuple[str, str, bytes]:
 
 
 def newest(entries: Iterable[Entry]) -> Iterable[Entry]:
-    """Without those whose resource a newer line has, too: an older version may say what was since taken back."""
-    found: dict[tuple[object, ...], Entry] = {}
-    for entry in entries:
-        key = (entry.owner, entry.kind, entry.id) if entry.id else (entry.file, entry.line)
-        known = found.setdefault(key, entry)
-        if known is not entry:
-            found[key] = max(known, entry, key=Entry.age)
-    return found.values()
+    """Without those whose resource a newer line has, too."""
+    return newest_of(entries, same=lambda one: (one.owner, one.kind, one.id) if one.id else None, age=Entry.age)
 
 
 def older(entries: list[Entry]) -> list[Entry]:

@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
+from cds.models import PopulationRun
 from smartapp.demo_ehr.cast import read_cast
+from tests.cds.population.conftest import exported, reasons
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 
@@ -95,6 +98,24 @@ def test_urn_uuid_references_inside_a_bundle_find_their_patient(
     entries = [{"fullUrl": urn, "resource": patient}, {"resource": diabetes}]
     file.write_text(json.dumps({"resourceType": "Bundle", "entry": entries}))
     assert assess(file, capsys=capsys)["p"]["rule"] == "diagnosed"
+
+
+def test_of_several_lines_with_one_resource_the_newest_counts_as_for_a_population(
+    db: None, tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.BULK_FOLDER = tmp_path / "spool"
+    folder = exported(tmp_path / "bulk", read_cast())
+    taken_back = [
+        {**resource, "status": "entered-in-error", "meta": {"lastUpdated": "2026-05-02T00:00:00Z"}}
+        for resource in read_cast()
+        if resource["resourceType"] == "Observation" and resource["subject"]["reference"] == "Patient/ada"
+    ]
+    older = {"resourceType": "Patient", "id": "emil", "gender": "male", "birthDate": "1950-01-01", "meta": {}}
+    (folder / "A.ndjson").write_text("".join(f"{json.dumps(one)}\n" for one in (*taken_back, older)))  # is read first
+    rules = {patient: line["rule"] for patient, line in assess(folder, capsys=capsys).items()}
+    assert (rules["ada"], rules["emil"]) == ("not-enough", "child")
+    call_command("score_population", "--source", str(folder), stdout=StringIO(), stderr=StringIO())
+    assert rules == reasons(PopulationRun.objects.get())
 
 
 def test_what_names_no_patient_is_nobodys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
