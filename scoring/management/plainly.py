@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from scoring.errors import ScoringError
+from scoring.management.database import what_to_do
 
 INTERRUPTED = 130  # what a shell reports of Ctrl-C
 
@@ -22,7 +23,8 @@ def plainly(*, interrupted: str = "interrupted; nothing was written") -> Iterato
     except OSError as error:
         raise CommandError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
     except DatabaseError as error:
-        raise CommandError(f"the database cannot be read: {str(error).splitlines()[0]}") from error
+        said = what_to_do() or f"the database cannot be read: {str(error).splitlines()[0]}"
+        raise CommandError(said) from error
     except ModuleNotFoundError as error:
         raise CommandError(f"{error.name} is not installed: it comes with the extra `train`") from error
     except KeyboardInterrupt as error:
