@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
+from msgspec.structs import replace
 
 from cds import registry
 from cds.admin import pages
@@ -24,6 +26,7 @@ from cds.finding import NotApplicable
 from cds.models import PopulationResult, PopulationRun
 from cds.plots import waterfall
 from cds.population import publish
+from cds.population.overtaken import newest
 from cds.population.report import Report, report
 from cds.population.worklist import PAGE, Wanted, choices, in_words, listable, worklist
 from cds.why import in_words as why_in_words
@@ -54,6 +57,7 @@ class FilterForm(forms.Form):
         choices=[("", "any time"), (12, "a year"), (36, "3 years"), (60, "5 years")],
     )
     oldest_test_first = forms.BooleanField(label="Longest untested first", required=False)
+    overtaken = forms.BooleanField(label="Only who has a newer answer", required=False)
 
     def __init__(self, data: Any, *, run: PopulationRun) -> None:
         super().__init__(data)
@@ -84,16 +88,24 @@ def listed(model_admin: admin.ModelAdmin[PopulationRun], request: HttpRequest, p
     form = FilterForm(request.GET, run=run)
     if not form.is_valid():
         return pages.rendered(model_admin, request, "populationrun/worklist", "Worklist", run=run, form=form)
-    found = Paginator(worklist(run, form.wanted()), PAGE).get_page(request.GET.get("page"))
-    rows = publish.seen(found, run=run, actor=_actor(request, run), how="view-worklist")
+    wanted = form.wanted()
+    found = Paginator(worklist(run, wanted), PAGE).get_page(request.GET.get("page"))
+    rows = list(publish.seen(found, run=run, actor=_actor(request, run), how="view-worklist"))
+    newer = newest(rows, run) if wanted.overtaken else {}
     query = request.GET.copy()
     query.pop("page", None)
-    shown = {"rows": [_row(row) for row in rows], "page": found, "query": query.urlencode()}
+    shown = {"rows": [_row(row, newer) for row in rows], "page": found, "query": query.urlencode(), "wanted": wanted}
+    if not wanted.overtaken:
+        shown["overtaken"] = worklist(run, replace(wanted, overtaken=True)).count()
+        query["overtaken"] = "on"
+        shown["those"] = query.urlencode()
     return pages.rendered(model_admin, request, "populationrun/worklist", "Worklist", run=run, form=form, **shown)
 
 
-def _row(row: PopulationResult) -> dict[str, Any]:
-    return {"result": row, "patient": publish.patient_of(row), "reason": in_words(row.reason)}
+def _row(row: PopulationResult, newer: Mapping[str, PopulationResult]) -> dict[str, Any]:
+    """`newer`: by pseudonym the answer that has overtaken it."""
+    said = {"result": row, "patient": publish.patient_of(row), "reason": in_words(row.reason)}
+    return {**said, "newer": newer.get(row.pseudonym)}
 
 
 def person(model_admin: admin.ModelAdmin[PopulationRun], request: HttpRequest, pk: str, row_id: int) -> HttpResponse:
@@ -101,7 +113,7 @@ def person(model_admin: admin.ModelAdmin[PopulationRun], request: HttpRequest, p
     run = _run(request, pk)
     row = get_object_or_404(listable(run).select_related("assessment"), pk=row_id)
     list(publish.seen([row], run=run, actor=_actor(request, run), how="view-worklist-person"))
-    shown = {**_row(row), **_answer(row)}
+    shown = {**_row(row, newest([row], run)), **_answer(row)}
     return pages.rendered(model_admin, request, "populationrun/person", shown["patient"], run=run, **shown)
 
 
@@ -127,9 +139,11 @@ def taken(model_admin: admin.ModelAdmin[PopulationRun], request: HttpRequest, pk
     """As CSV, or as a FHIR Group or List, with the page's filters."""
     run = _run(request, pk)
     filters = FilterForm(request.GET, run=run)
-    if not filters.is_valid():
+    if (
+        not filters.is_valid() or (wanted := filters.wanted()).overtaken
+    ):  # they leave with the run of their newest answer
         raise Http404
-    found = worklist(run, filters.wanted()).iterator(chunk_size=500)
+    found = worklist(run, wanted).iterator(chunk_size=500)
     rows = publish.seen(found, run=run, actor=_actor(request, run), how=f"take-worklist-{form}"[:30])
     if form == "csv":
         return _attached(StreamingHttpResponse(publish.as_csv(rows), content_type="text/csv; charset=utf-8"), "csv")

@@ -167,7 +167,7 @@ class PopulationResult(models.Model):
     )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "pseudonym"], name="nobody_twice_in_a_run")]
+        constraints = [models.UniqueConstraint(fields=["pseudonym", "run"], name="nobody_twice_in_a_run")]
         indexes = [
             models.Index(fields=["run", "-probability"], name="highest_risk_of_a_run"),
             models.Index(fields=["run", "outcome", "reason"], name="reasons_of_a_run"),

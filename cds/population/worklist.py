@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from cds.dates import months_before
 from cds.models import PopulationResult, PopulationRun
+from cds.population.overtaken import overtaken
 
 PAGE = 50
 _WORDS = {
@@ -26,6 +27,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     """What the worklist shows; nothing given: everybody who alerts, the highest risk first.
 
     `untested_months`: not tested within so many months of `as_of`, or never. `ages`: years, both ends included.
+    `overtaken`: those, and only those, of whom a later run has an answer; else none of them.
     """
 
     everybody: bool = False
@@ -35,6 +37,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     ages: tuple[int, int] | None = None
     untested_months: int = 0
     oldest_test_first: bool = False
+    overtaken: bool = False
 
 
 def worklist(run: PopulationRun, wanted: Wanted) -> QuerySet[PopulationResult]:
@@ -49,6 +52,7 @@ def worklist(run: PopulationRun, wanted: Wanted) -> QuerySet[PopulationResult]:
         rows = rows.filter(age__range=wanted.ages)
     if wanted.untested_months:
         rows = rows.filter(Q(last_test=None) | Q(last_test__lt=since(run, wanted.untested_months)))
+    rows = rows.filter(overtaken(run) if wanted.overtaken else ~overtaken(run))
     if wanted.oldest_test_first:
         return rows.order_by(F("last_test").asc(nulls_first=True), "pk")
     return rows.order_by(F("probability").desc(nulls_last=True), "pk")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from playwright.sync_api import expect
 from pytest_django import Settings
 
 from cds.models import Ehr
 from smartapp.demo_ehr.cast import read_cast
-from tests.cds.population.conftest import exported
+from tests.cds.population.conftest import asked, exported, of
 from tests.jobs.at_the_admin import PASSWORD, chromium, looked_at, needs_chromium, signed_in
 
 pytestmark = needs_chromium
@@ -48,4 +49,22 @@ def test_a_population_is_asked_about_and_its_worklist_read(waiting: None, width:
         page.get_by_role("link", name="ada").click()
         expect(page.get_by_text("Starting point").first).to_be_visible()
         looked_at(page, "population-person")
+    assert refused == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_who_has_a_newer_answer_is_seen_with_it(waiting: None, hospital: Ehr, tmp_path: Path, width: int) -> None:
+    refused: list[str] = []
+    older = asked(tmp_path / "incoming" / "november", hospital)
+    asked(exported(tmp_path / "incoming" / "changed", of("ada")), hospital)
+    with chromium() as browser:
+        page = signed_in(browser, "Cleo", width=width, refused=refused)
+        page.goto(f"{settings.BASE_URL}/admin/cds/populationrun/{older.pk}/worklist/")
+        looked_at(page, "population-worklist-overtaken")
+        page.get_by_role("link", name="Show only them").click()
+        expect(page.get_by_role("link", name="Newer answer of")).to_be_visible()
+        looked_at(page, "population-overtaken")
+        page.get_by_role("link", name="ada").click()
+        expect(page.get_by_text("This answer is overtaken.")).to_be_visible()
+        looked_at(page, "population-person-overtaken")
     assert refused == []

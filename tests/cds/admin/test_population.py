@@ -21,7 +21,7 @@ from cds.models import AuditEntry, Ehr, Export, PopulationResult, PopulationRun
 from cds.population import open_run, pause, sweep
 from smartapp.demo_ehr.cast import read_cast
 from tests.cds.admin.people import signed_in
-from tests.cds.population.conftest import exported
+from tests.cds.population.conftest import asked, exported, of
 
 State = PopulationRun.State
 
@@ -62,6 +62,10 @@ def text(client: Client, name: str, *args: Any, **query: Any) -> str:
     answer = client.get(address(name, *args), query)
     assert answer.status_code == 200
     return answer.content.decode()
+
+
+def taken(client: Client, run: PopulationRun, form: str) -> str:
+    return b"".join(client.get(address("taken", run.pk, form))).decode()
 
 
 def test_who_has_the_right_begins_a_run_of_a_folder_that_was_put_there(
@@ -195,6 +199,31 @@ def test_csv_has_the_same_people_and_computes_nothing_in_a_spreadsheet(approver:
     ada = next(line for line in lines if line["patient"] == "ada")
     assert (ada["panel"], ada["alert"]) == ("'=1+1", "yes")
     assert AuditEntry.objects.filter(action="take-worklist-csv").count() == len(lines)
+
+
+def test_who_has_a_newer_answer_is_shown_with_it_and_given_out_once(
+    approver: Client, run: PopulationRun, ehr: Ehr, spool: Path
+) -> None:
+    later = asked(exported(spool / "later", of("ada")), ehr)
+    shown = text(approver, "worklist", run.pk)
+    assert ">ada<" not in shown
+    assert "Of 1 more a later run has a newer answer" in shown
+    shown = text(approver, "worklist", run.pk, overtaken="on")
+    newer = address("person", later.pk, later.results.get().pk)
+    assert f'<a href="{newer}">Newer answer of ' in shown
+    assert "CSV" not in shown
+    assert newer in text(approver, "person", run.pk, run.results.get(reason="model-high").pk)
+    for form in ("csv", "group", "list"):
+        assert ["ada" in taken(approver, one, form) for one in (run, later)] == [False, True]
+        assert approver.get(address("taken", run.pk, form), {"overtaken": "on"}).status_code == 404
+
+
+def test_a_newer_answer_that_lists_them_no_more_has_no_link(
+    approver: Client, run: PopulationRun, ehr: Ehr, spool: Path
+) -> None:
+    later = asked(exported(spool / "later", of("ada")), ehr)
+    later.results.update(patient_id=None, alerts=False)
+    assert "which lists them no more (no alert)" in text(approver, "worklist", run.pk, overtaken="on")
 
 
 @pytest.mark.parametrize(("form", "kind"), [("group", "Group"), ("list", "List")])

@@ -46,6 +46,13 @@ def exported(folder: Path, resources: Iterable[dict[str, Any]]) -> Path:
     return folder
 
 
+def of(*people: str) -> list[dict[str, Any]]:
+    """Of the cast their records alone."""
+    named = {f"Patient/{one}" for one in people}
+    place = "{resourceType}/{id}".format_map
+    return [one for one in read_cast() if {place(one), one.get("subject", {}).get("reference")} & named]
+
+
 def asked(folder: Path, ehr: Ehr | None = None, **more: Any) -> PopulationRun:
     """The diabetes service about everybody in the folder, as far as it goes."""
     run = open_run(registry.get("diabetes-risk"), ehr=ehr, detail=str(folder), **more)
