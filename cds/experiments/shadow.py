@@ -10,17 +10,17 @@ from cds import registry
 from cds.assess import fingerprint, ticket
 from cds.experiments.arms import stands
 from cds.models import Assessment, EnabledService, Enrolment, Experiment
-from cds.prepared import insert_unless_there
+from cds.prepared import Question, insert_unless_there
 
 Status = Assessment.Status
+_running = Question(lambda: EnabledService.objects.filter(experiment__written__form="shadow"))
 
 
 def twins(answered: Iterable[str]) -> list[str]:
     """The ids of assessments that are still to be answered. Test patients and restricted charts have no twin."""
-    running = EnabledService.objects.filter(experiment__written__form="shadow").select_related("ehr", "experiment")
     return [
         twin
-        for here in running
+        for here in _running()
         for twin in _twins_of(here, Assessment.objects.filter(pk__in=list(answered), shadow_of=None, enrolments=None))
     ]
 

@@ -9,12 +9,19 @@ from django.db.models import QuerySet
 from cds.fhir.client import FhirServer
 from cds.identity import PatientIdentity
 from cds.models import Assessment, EnabledService, WriteBack
+from cds.prepared import Question
 from cds.writeback import outbox
 from cds.writeback.allowed import require_allowed, require_same, seen_key
 from cds.writeback.alone import own_hand
 from cds.writeback.hand import Hand, May, as_the_server_says
 from cds.writeback.kept import records
 from cds.writeback.work import carry_out, mark_what_waits
+
+_wanted = Question(
+    lambda: EnabledService.objects.filter(
+        write_back=EnabledService.WriteBackPolicy.AUTO, stage=EnabledService.Stage.LIVE, ehr__active=True
+    )
+)
 
 
 def write_back(
@@ -53,11 +60,8 @@ def automatic(assessments: QuerySet[Assessment]) -> int:
 
     Only of services that are live, never of a restricted chart. Nobody has confirmed it, so it is preliminary.
     """
-    wanted = EnabledService.objects.filter(
-        write_back=EnabledService.WriteBackPolicy.AUTO, stage=EnabledService.Stage.LIVE, ehr__active=True
-    )
     entered = 0
-    for here in wanted:
+    for here in _wanted():
         answered = assessments.filter(ehr=here.ehr, service_id=here.service_id, status=Assessment.Status.DONE)
         answered = answered.filter(shadow_of=None)  # what an experiment asks in another way is nobody's result
         for assessment in answered.filter(write_backs=None, retracted_at=None, snapshot__isnull=False).select_related(
