@@ -10,11 +10,11 @@ from django.db.models import UUIDField
 from cds import doorbell, tasks
 from cds.context import PatientContext
 from cds.models import Assessment, EnabledService
-from cds.opening import enabled, open_assessment
+from cds.opening import enabled, enabled_for, open_assessment
 from cds.prepared import Question
 from cds.service import DecisionService
 
-__all__ = ["decide", "enabled", "enqueue", "open_assessment"]
+__all__ = ["decide", "enabled", "enabled_for", "enqueue", "open_assessment"]
 
 logger = logging.getLogger(__name__)
 

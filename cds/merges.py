@@ -53,23 +53,21 @@ class Links(NamedTuple):
 
 
 Found = TypeVar("Found", bound=Linked)
-_could_be_over = Question(
-    lambda ehr, key: Merge.objects.filter(
-        Q(from_key=key, by_survivor=False) | Q(into_key=key, by_survivor=True), ehr=ehr, undone_at=None
-    ),
-    ehr=IntegerField(),
-    key=CharField(),
-)
+_could_be_over = Question(Merge.told_by, ehr=IntegerField(), key=CharField())
 
 
-def noticing(ehr: Ehr, patient_id: str, read: Callable[[], Found]) -> Found:
-    """What `read` reads of this patient at the EHR; merges and partings that the record tells of are noticed on the way."""
+def noticing(ehr: Ehr, patient_id: str, read: Callable[[], Found], *, merged: bool = True) -> Found:
+    """What `read` reads of this patient at the EHR; merges and partings that the record tells of are noticed on the way.
+
+    `merged`: could there be a merge that is over? False where that was looked up just now.
+    """
     try:
         found = read()
     except MergedPatient as error:
         notice(ehr, Links(patient_id, into=error.into))
         raise
-    notice(ehr, Links(patient_id, replaces=found.replaces))
+    if merged or found.replaces:
+        notice(ehr, Links(patient_id, replaces=found.replaces))
     return found
 
 

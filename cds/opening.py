@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from django.db.models import CharField, IntegerField
+from typing import Any
+
+from django.db.models import CharField, DateTimeField, Exists, IntegerField
 from django.utils import timezone
 
 from cds import assess as verb
 from cds.context import PatientContext
-from cds.models import Assessment, Ehr, EnabledService
+from cds.models import Assessment, Ehr, EnabledService, Merge, OptOut, Snooze
 from cds.prepared import Question, insert_unless_there
 from cds.service import DecisionService
 from scoring import shelf
@@ -24,6 +26,27 @@ _enabled = Question(
     lambda ehr, service_id: EnabledService.objects.filter(ehr=ehr, service_id=service_id),
     ehr=IntegerField(),
     service_id=CharField(),
+)
+
+
+def _about(ehr: Any, service_id: Any, patient_key: Any, now: Any) -> dict[str, Exists]:
+    """What else must be known before this patient is asked about; EnabledService says what each of them means."""
+    snoozes = Snooze.objects.filter(ehr=ehr, patient_key=patient_key, service_id=service_id, until__gt=now)
+    return {
+        "opted_out": Exists(OptOut.objects.filter(ehr=ehr, patient_key=patient_key)),
+        "merged": Exists(Merge.told_by(ehr, patient_key)),
+        "snoozed": Exists(snoozes),
+    }
+
+
+_enabled_for = Question(
+    lambda ehr, service_id, patient_key, now: EnabledService.objects.filter(ehr=ehr, service_id=service_id).annotate(
+        **_about(ehr, service_id, patient_key, now)
+    ),
+    ehr=IntegerField(),
+    service_id=CharField(),
+    patient_key=CharField(),
+    now=DateTimeField(),
 )
 
 
@@ -65,3 +88,13 @@ def enabled(ehr: Ehr, service: DecisionService) -> EnabledService:
     (row,) = _enabled(ehr=ehr.pk, service_id=service.id) or [EnabledService(service_id=service.id)]
     row.ehr = ehr
     return row
+
+
+def enabled_for(ehr: Ehr, service: DecisionService, patient_key: str) -> EnabledService:
+    """The same, with what else must be known before this patient is asked about: one statement costs less than four."""
+    rows = _enabled_for(ehr=ehr.pk, service_id=service.id, patient_key=patient_key, now=timezone.now())
+    if not rows:
+        rows = [EnabledService(service_id=service.id)]
+        rows[0].opted_out = ehr.opted_out_by_key(patient_key)
+    rows[0].ehr = ehr
+    return rows[0]

@@ -22,8 +22,9 @@ _UNHURRIED = "set_config('synchronous_commit', 'off', true)"  # PostgreSQL: for 
 class Question(Generic[M]):
     """`Question(lambda issuer: Ehr.objects.filter(hook_issuer=issuer), issuer=CharField())`, asked by calling it.
 
-    Each argument of the queryset is named, with the kind of its values. The answer is a list of instances; fields that are
-    named in `as_stored` are not converted: one that cannot be decrypted must not spoil the others' answers.
+    Each argument of the queryset is named, with the kind of its values. The answer is a list of instances, with what the
+    queryset annotates; fields that are named in `as_stored` are not converted: one that cannot be decrypted must not spoil
+    the others' answers.
     """
 
     def __init__(self, word: Callable[..., QuerySet[M]], *, as_stored: tuple[str, ...] = (), **kinds: Kind) -> None:
@@ -58,7 +59,9 @@ class _Worded(Generic[M]):
         self.compiler = queryset.query.get_compiler(connection=connection)
         self.sql, self.params = self.compiler.as_sql()
         columns = [expression for expression, _, _ in self.compiler.select]
-        self.names = [column.target.attname for column in columns]
+        self.fields = len(columns) - len(queryset.query.annotation_select)  # these stand last
+        self.names = [column.target.attname for column in columns[: self.fields]]
+        self.names += queryset.query.annotation_select
         converters = self.compiler.get_converters(columns)
         self.converters = {at: one for at, one in converters.items() if self.names[at] not in as_stored}
 
@@ -70,7 +73,13 @@ class _Worded(Generic[M]):
         rows: Iterable[Sequence[Any]] = _run(self.sql, params, connection).fetchall()
         if self.converters:
             rows = self.compiler.apply_converters(rows, self.converters)
-        return [self.model.from_db(DEFAULT_DB_ALIAS, self.names, row) for row in rows]
+        return [self._made(row) for row in rows]
+
+    def _made(self, row: Sequence[Any]) -> M:
+        made = self.model.from_db(DEFAULT_DB_ALIAS, self.names[: self.fields], row[: self.fields])
+        for name, value in zip(self.names[self.fields :], row[self.fields :], strict=True):
+            setattr(made, name, value)
+        return made
 
 
 def insert(*rows: Model) -> None:

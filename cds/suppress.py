@@ -116,7 +116,7 @@ def _reason(
     said = words_key(card, assessment.ehr)
     if said in {words_key(other, assessment.ehr) for other in shown}:
         return Reason.DUPLICATE
-    if _snoozed(card, outcome.rule, assessment, viewer):
+    if enabled.snoozed and _snoozed(card, outcome.rule, assessment, viewer):
         return Reason.SNOOZE
     if card.indicator != "info" or not viewer.user_key or not _limited(enabled):
         return None

@@ -26,7 +26,7 @@ from cds.feedback import hear
 from cds.fhir.client import FhirServer
 from cds.fhir.elements import Resource
 from cds.fhir.versions import Version
-from cds.flow import decide, enabled
+from cds.flow import decide, enabled_for
 from cds.gather import gather
 from cds.imaging import with_imaging
 from cds.merges import noticing
@@ -91,8 +91,9 @@ class Call(APIView):
     def post(self, request: Request, service_id: str) -> Response:
         service, self.log.ehr = registry.get(service_id), caller(request)
         hook = parse(body(request), service)
-        user_key = _viewer(self.log.ehr, hook).user_key
-        here = enabled(self.log.ehr, service)
+        self.viewer = _viewer(self.log.ehr, hook)
+        patient_key = self.log.ehr.pseudonym(patient_id(hook))
+        here = enabled_for(self.log.ehr, service, patient_key)
         self.log.hook = hook.hook
         self.log.hook_instance, self.log.prefetched = (
             hook.hook_instance.replace("\0", "")[:64],
@@ -102,18 +103,17 @@ class Call(APIView):
             self.log.answer = "off"
             return Response({"cards": []})
         self.log.test = self.log.ehr.is_invented(patient_id(hook))
-        if self.log.ehr.opted_out(patient_id(hook)):
+        if here.opted_out:
             return self._leave_alone(hook, service, answer="opted-out", cards=[])
         context = self._gather(service, hook, here)
-        if context.replaces and self.log.ehr.opted_out(patient_id(hook)):  # a no that has just come along
+        if context.replaces and self.log.ehr.opted_out_by_key(patient_key):  # a no that has just come along
             return self._leave_alone(hook, service, answer="opted-out", cards=[])
         where = places(context)
         here = refined(here, where)
         if here.stage == Stage.OFF:
             return self._leave_alone(hook, service, answer="off", cards=[])
-        patient_key = self.log.ehr.pseudonym(patient_id(hook))
-        here = in_arm(here, service, patient_key=patient_key, user_key=user_key, places=where)
-        shown = here.shown_to(user_key)
+        here = in_arm(here, service, patient_key=patient_key, user_key=self.viewer.user_key, places=where)
+        shown = here.shown_to(self.viewer.user_key)
         if context.patient.restricted and not self.log.ehr.restricted_in_hooks:
             cards = [restricted()] if shown else []
             return self._leave_alone(hook, service, answer="restricted", cards=cards)
@@ -149,7 +149,7 @@ class Call(APIView):
             tally=self.log.prefetch,
         )
         try:
-            context = noticing(ehr, patient_id(hook), read)
+            context = noticing(ehr, patient_id(hook), read, merged=here.merged)
         except MissingData:
             self._note(hook, service, answer="missing data")
             raise
@@ -177,9 +177,8 @@ class Call(APIView):
         """Which cards leave and which the user is spared, what the EHR is to file, and that somebody asked about this
         patient: all or none."""
         ehr = self.log.ehr
-        viewer = _viewer(ehr, hook)
-        actor = viewer.user_key or ehr.name[:64]  # order-dispatch has no user
-        shown, held = spare(cards, assessment=assessment, enabled=here, viewer=viewer)
+        actor = self.viewer.user_key or ehr.name[:64]  # order-dispatch has no user
+        shown, held = spare(cards, assessment=assessment, enabled=here, viewer=self.viewer)
         entry = audit.entry(
             "hook",
             actor=actor,
@@ -191,7 +190,7 @@ class Call(APIView):
             cards=len(shown),
         )
         self.log.answer, self.log.cards, self.log.suppressed = assessment.status, len(shown), len(held)
-        told = (*issued(assessment, shown, viewer=viewer), *handed_over(assessment, filed, actor=actor))
+        told = (*issued(assessment, shown, viewer=self.viewer), *handed_over(assessment, filed, actor=actor))
         insert(*held, *told, *here.enrolled(assessment), entry, self._counted(200))
         return shown
 
@@ -204,7 +203,7 @@ class Call(APIView):
     def _note(self, hook: HookRequest, service: DecisionService, *, answer: str) -> None:
         """Somebody asked about this patient and got no assessment."""
         ehr = self.log.ehr
-        actor = _viewer(ehr, hook).user_key or ehr.name[:64]
+        actor = self.viewer.user_key or ehr.name[:64]
         audit.record("hook", actor=actor, ehr=ehr, patient_id=patient_id(hook), subject=service.id, answer=answer)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:

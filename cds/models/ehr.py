@@ -242,7 +242,11 @@ class Ehr(models.Model):
 
     def opted_out(self, patient_id: str) -> bool:
         """Has this patient said no? Then nothing is scored, stored or trained on."""
-        return bool(_opt_outs(ehr=self.pk, patient_key=self.pseudonym(patient_id)))
+        return self.opted_out_by_key(self.pseudonym(patient_id))
+
+    def opted_out_by_key(self, patient_key: str) -> bool:
+        """The same, of a patient whose pseudonym is at hand."""
+        return bool(_opt_outs(ehr=self.pk, patient_key=patient_key))
 
     @property
     def archive_searched(self) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from cds.models.ehr import Ehr
@@ -35,6 +36,12 @@ class Merge(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_key[:8]} into {self.into_key[:8]} at {self.ehr}"
+
+    @classmethod
+    def told_by(cls, ehr: Any, key: Any) -> QuerySet[Merge]:
+        """Those that stand, and that this record itself tells: when it is read again, it may tell that they are over."""
+        told = Q(from_key=key, by_survivor=False) | Q(into_key=key, by_survivor=True)
+        return cls.objects.filter(told, ehr=ehr, undone_at=None)
 
     @classmethod
     def into(cls, ehr_id: int, patient_key: str) -> list[str]:

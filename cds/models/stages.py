@@ -73,6 +73,9 @@ class EnabledService(models.Model):
     # For one call, where an experiment runs (cds.experiments.in_arm): the way that was drawn, and the row that says so.
     arm: Arm | None = None
     enrolment: Enrolment | None = None
+    # For one call about one patient (cds.opening.enabled_for): have they said no, does their record tell of a merge, is a
+    # card about them snoozed? Without a patient it is not known, so it could be.
+    opted_out = merged = snoozed = True
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["ehr", "service_id"], name="one_row_per_service_and_ehr")]

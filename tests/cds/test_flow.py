@@ -13,8 +13,8 @@ from cds.context import PatientContext
 from cds.facts import Person
 from cds.fhir.dates import parse
 from cds.finding import NotEnoughData
-from cds.flow import decide, enabled, open_assessment
-from cds.models import Assessment, Ehr, EnabledService
+from cds.flow import decide, enabled, enabled_for, open_assessment
+from cds.models import Assessment, Ehr, EnabledService, Merge, OptOut
 
 Status = Assessment.Status
 SERVICE = registry.get("diabetes-risk")
@@ -31,6 +31,21 @@ def opened(ehr: Ehr, **options: Any) -> Assessment:
 
 def test_the_same_facts_open_one_assessment(ehr: Ehr) -> None:
     assert opened(ehr).pk == opened(ehr).pk
+
+
+def test_what_is_known_of_a_patient_is_asked_together_with_how_the_service_runs(ehr: Ehr) -> None:
+    OptOut.objects.create(ehr=ehr, patient_key="said no")
+    Merge.objects.create(ehr=ehr, from_key="merged", into_key="other")
+    known = {key: enabled_for(ehr, SERVICE, key) for key in ("said no", "merged", "other")}
+    assert [key for key, here in known.items() if here.opted_out] == ["said no"]
+    assert [key for key, here in known.items() if here.merged] == ["merged"]
+    assert not any(here.snoozed for here in known.values())
+
+
+def test_a_service_that_nobody_has_set_up_asks_who_said_no_all_the_same(ehr: Ehr) -> None:
+    EnabledService.objects.all().delete()
+    OptOut.objects.create(ehr=ehr, patient_key="said no")
+    assert [enabled_for(ehr, SERVICE, key).opted_out for key in ("said no", "another")] == [True, False]
 
 
 def test_other_facts_open_another(ehr: Ehr) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from django.db.models import CharField, DateTimeField, UUIDField
+from django.db.models import CharField, DateTimeField, Exists, OuterRef, UUIDField
 from django.utils import timezone
 
 from cds import audit
@@ -55,6 +56,20 @@ def test_fields_that_were_not_asked_for_are_read_when_they_are_needed(ehr: Ehr) 
     (asked,) = by_id(pk=made.pk)
     assert asked.get_deferred_fields() >= {"snapshot", "fingerprint"}
     assert asked.snapshot == b'{"a": "b"}'
+
+
+def test_what_a_queryset_annotates_comes_with_each_row(ehr: Ehr) -> None:
+    insert(assessment(ehr, "p1", "f1"), assessment(ehr, "p2", "f2"), OptOut(ehr=ehr, patient_key="p2"))
+    asked: Question[Any] = Question(
+        lambda key: Assessment.objects.annotate(
+            no=Exists(OptOut.objects.filter(patient_key=OuterRef("patient_key"))),
+            mine=Exists(OptOut.objects.filter(patient_key=key)),
+        ).order_by("patient_key"),
+        as_stored=("snapshot",),
+        key=CharField(),
+    )
+    found = {key: [(one.no, one.mine) for one in asked(key=key)] for key in ("p1", "p2")}
+    assert found == {"p1": [(False, False), (True, False)], "p2": [(False, True), (True, True)]}
 
 
 def test_what_is_inserted_together_is_there_or_not_together(ehr: Ehr) -> None:
