@@ -6,35 +6,35 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet
+from joserfc.jwk import ECKey, Key, KeySet, RSAKey
 
 _LIFE_SECONDS = 3500  # longer than the run; the product accepts up to an hour
 
 
 @dataclass(frozen=True, kw_only=True)
 class CallingEhr:
-    """One registered issuer of ES384 tokens."""
+    """One registered issuer, with a key for each algorithm that CDS Hooks recommends."""
 
     url: str
-    key: ECKey
+    keys: Mapping[str, Key]
 
     @property
     def jwks_url(self) -> str:
         return f"{self.url}/jwks"
 
-    def tokens(self, number: int, *, audience: str) -> list[str]:
+    def tokens(self, number: int, *, audience: str, algorithm: str = "ES384") -> list[str]:
         """Each is good once."""
-        now = int(time.time())
-        header = {"alg": "ES384", "kid": str(self.key.kid), "typ": "JWT", "jku": self.jwks_url}
+        now, key = int(time.time()), self.keys[algorithm]
+        header = {"alg": algorithm, "kid": str(key.kid), "typ": "JWT", "jku": self.jwks_url}
         claims = {"iss": self.url, "aud": audience, "iat": now, "exp": now + _LIFE_SECONDS}
         return [
-            jwt.encode(header, {**claims, "jti": secrets.token_urlsafe(16)}, self.key, algorithms=["ES384"])
+            jwt.encode(header, {**claims, "jti": secrets.token_urlsafe(16)}, key, algorithms=[algorithm])
             for _ in range(number)
         ]
 
@@ -60,9 +60,12 @@ class CallingEhr:
 
 @contextmanager
 def calling_ehr() -> Iterator[CallingEhr]:
-    """Serves its public key over loopback HTTP while the block runs."""
-    key = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, auto_kid=True)
-    published = json.dumps(KeySet([key]).as_dict(private=False)).encode()
+    """Serves its public keys over loopback HTTP while the block runs."""
+    keys: dict[str, Key] = {
+        "ES384": ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384"}, auto_kid=True),
+        "RS384": RSAKey.generate_key(2048, {"use": "sig", "alg": "RS384"}, auto_kid=True),
+    }
+    published = json.dumps(KeySet([*keys.values()]).as_dict(private=False)).encode()
 
     class Jwks(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -77,5 +80,5 @@ def calling_ehr() -> Iterator[CallingEhr]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Jwks) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield CallingEhr(url=f"http://127.0.0.1:{server.server_port}", key=key)
+        yield CallingEhr(url=f"http://127.0.0.1:{server.server_port}", keys=keys)
         server.shutdown()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench import load
 from bench.bodies import LARGE, SMALL, body
@@ -24,7 +24,7 @@ class Way:
     name: str
     path: str
     peer: bool = False
-    signed: bool = False
+    signed: str = ""  # the algorithm of the caller's JWT; "": there is none
     fresh: bool = False  # another patient each time, so that nothing was assessed before
     fixed: bool = False
 
@@ -32,9 +32,12 @@ class Way:
 PEER_STATIC = Way(name="HealthChain, fixed card", path="/cds/cds-services/diabetes-risk", peer=True, fixed=True)
 PEER = Way(name="HealthChain, scoring", path="/cds/cds-services/diabetes-risk", peer=True)
 STATIC = Way(name="ours, fixed card", path="/cds-services/bench/static", fixed=True)
-TRUSTED = Way(name="ours, + trust", path="/cds-services/bench/trusted", signed=True, fixed=True)
-STORED = Way(name="ours, + stored", path="/cds-services/diabetes-risk", signed=True)
-QUEUED = Way(name="ours, + queued", path="/cds-services/diabetes-risk", signed=True, fresh=True)
+TRUSTED = Way(name="ours, + trust", path="/cds-services/bench/trusted", signed="ES384", fixed=True)
+STORED = Way(name="ours, + stored", path="/cds-services/diabetes-risk", signed="ES384")
+QUEUED = Way(name="ours, + queued", path="/cds-services/diabetes-risk", signed="ES384", fresh=True)
+# The same for a caller that signs with RSA, as Epic does.
+TRUSTED_RSA = replace(TRUSTED, name="ours, + trust, RS384", signed="RS384")
+STORED_RSA = replace(STORED, name="ours, + stored, RS384", signed="RS384")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +70,9 @@ def cells() -> list[Cell]:
         for count in (32, 100)
         for way in (PEER, STORED, QUEUED)
     ]
+    rsa = [Cell(way=way, size=SMALL, connections=count) for count in (32, 100) for way in (TRUSTED_RSA, STORED_RSA)]
     arrivals = [Cell(way=way, size=SMALL, connections=32, rate=100.0) for way in (PEER, QUEUED)]
-    return [*fixed, *scored, *arrivals]
+    return [*fixed, *scored, *rsa, *arrivals]
 
 
 @dataclass(kw_only=True)
@@ -124,7 +128,9 @@ class Rounds:
         if not cell.way.signed:
             return found
         needed = int(self._rate(cell) * (found.seconds + found.warm)) + cell.connections
-        found.tokens.extend(self.stage.ehr.tokens(needed, audience=place.url + cell.way.path))
+        found.tokens.extend(
+            self.stage.ehr.tokens(needed, audience=place.url + cell.way.path, algorithm=cell.way.signed)
+        )
         return found
 
     def _rate(self, cell: Cell) -> float:
