@@ -16,7 +16,7 @@ from cds.context import PatientContext
 from cds.fields import opened
 from cds.finding import Outcome
 from cds.models import Assessment, AuditEntry, Ehr
-from cds.prepared import Question, insert, unhurried, update
+from cds.prepared import Question, update
 from cds.service import DecisionService
 from scoring import shelf
 
@@ -46,12 +46,11 @@ def assess(assessment_id: str) -> list[str]:
     Their rows are locked until all answers and their lines in the audit trail stand: another worker leaves them alone,
     and a second message, or one that comes late, finds nothing to do. What is too old to be news is left to expire.
     """
-    unhurried()
     found = _queued(first=UUID(assessment_id), since=timezone.now() - EXPIRED_AFTER)
     for assessment in found:
         _settle(assessment)
-    update(found, "status", "finished_at", "result", "failure")
-    insert(*map(noted, found))
+    if found:
+        update(found, "status", "finished_at", "result", "failure", told=list(map(noted, found)))
     return [str(assessment.pk) for assessment in found]
 
 

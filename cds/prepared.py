@@ -111,32 +111,35 @@ def insert_unless_there(row: Model) -> bool:
     return not row._state.adding
 
 
-def unhurried() -> None:
-    """The transaction under way is flushed to disk with the next one that must be (docs/decisions/008)."""
+def update(rows: Sequence[Model], *names: str, told: Sequence[Model]) -> None:
+    """These fields of rows that are there, and new rows that tell of it; all or none, flushed to disk with the next row that
+    must be (docs/decisions/008), in one round trip where the database can. At least one of each."""
     connection = connections[DEFAULT_DB_ALIAS]
+    changes = [(_updating(type(row), names), _changed(row, names, connection)) for row in rows]
+    news = [(_insert_into(type(row)), _values(row, connection)) for row in told]
     if connection.vendor == "postgresql":
-        _run(f"SELECT {_UNHURRIED}", (), connection)
-
-
-def update(rows: Sequence[Model], *names: str) -> None:
-    """These fields of rows that are there, in one round trip where the database can."""
-    if not rows:
+        sql = f"{_together(*(sql for sql, _ in (*changes, *news)))} RETURNING {_UNHURRIED}"
+        _run(sql, [value for _, values in (*changes, *news) for value in values], connection)
         return
-    connection = connections[DEFAULT_DB_ALIAS]
-    fields = _named(type(rows[0]), (*names, "pk"))
-    values = [[field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields] for row in rows]
-    with connection.wrap_database_errors:
-        _cursor(connection).executemany(_updating(type(rows[0]), names), values)
+    with transaction.atomic():
+        for sql, values in (*changes, *news):
+            _run(sql, values, connection)
 
 
 @lru_cache
 def _insertion(*models: type[Model]) -> str:
-    """One INSERT, or several as parts of one statement (PostgreSQL, "Data-Modifying Statements in WITH")."""
-    *first, last = [_insert_into(model) for model in models]
+    return _together(*map(_insert_into, models))
+
+
+@lru_cache
+def _together(*statements: str) -> str:
+    """Several as parts of one (PostgreSQL, "Data-Modifying Statements in WITH")."""
+    *first, last = statements
     parts = ", ".join(f"row_{number} AS ({sql})" for number, sql in enumerate(first))
     return f"WITH {parts} {last}" if parts else last
 
 
+@lru_cache
 def _insert_into(model: type[Model]) -> str:
     columns = ", ".join(f'"{field.column}"' for field in _written(model))
     places = ", ".join("%s" for _ in _written(model))
@@ -162,6 +165,11 @@ def _named(model: type[Model], names: tuple[str, ...]) -> tuple[Kind, ...]:
 
 def _values(row: Model, connection: BaseDatabaseWrapper) -> list[Any]:
     return [field.get_db_prep_save(field.pre_save(row, True), connection) for field in _written(type(row))]
+
+
+def _changed(row: Model, names: tuple[str, ...], connection: BaseDatabaseWrapper) -> list[Any]:
+    fields = _named(type(row), (*names, "pk"))
+    return [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
 
 
 def _run(sql: str, params: Sequence[Any], connection: BaseDatabaseWrapper) -> Any:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from cds import audit
 from cds.models import Assessment, AuditEntry, Ehr, OptOut
-from cds.prepared import Question, insert, insert_unless_there, unhurried
+from cds.prepared import Question, insert, insert_unless_there, update
 
 by_patient = Question(
     lambda patient_key, since: Assessment.objects.filter(patient_key=patient_key, created_at__gte=since),
@@ -80,6 +80,20 @@ def test_what_is_inserted_together_is_there_or_not_together(ehr: Ehr) -> None:
     assert [entry.actor for entry in AuditEntry.objects.all()] == ["a"]
 
 
+def test_what_is_changed_and_what_tells_of_it_is_there_or_not_together(ehr: Ehr) -> None:
+    first, second = assessment(ehr, fingerprint="f"), assessment(ehr, fingerprint="g")
+    insert(first, second)
+    first.status, first.result, second.failure = "done", b"an answer", "ValueError"
+    update([first, second], "status", "result", "failure", told=[audit.entry("predict", actor=one) for one in "ab"])
+    second.status = "done"
+    with pytest.raises(IntegrityError), transaction.atomic():
+        update([second], "status", told=[OptOut(ehr=ehr, patient_key="p1"), OptOut(ehr=ehr, patient_key="p1")])
+    kept = Assessment.objects.order_by("fingerprint").values_list("status", "failure")
+    assert list(kept) == [("done", ""), ("queued", "ValueError")]
+    assert Assessment.objects.get(pk=first.pk).result == b"an answer"
+    assert AuditEntry.objects.count() == 2
+
+
 def test_a_row_that_is_there_already_is_left_as_it_is(ehr: Ehr) -> None:
     first, second = assessment(ehr), assessment(ehr)
     assert [insert_unless_there(row) for row in (first, second)] == [True, False]
@@ -104,7 +118,9 @@ def test_postgresql_keeps_its_plan(ehr: Ehr) -> None:
 def test_only_what_nobody_was_shown_yet_is_flushed_later(ehr: Ehr) -> None:
     assert flushed_at_commit_after(lambda: insert(audit.entry("hook", actor="a", ehr=ehr)))
     assert not flushed_at_commit_after(lambda: insert_unless_there(assessment(ehr)))
-    assert not flushed_at_commit_after(unhurried)
+    made = assessment(ehr, fingerprint="g")
+    insert(made)
+    assert not flushed_at_commit_after(lambda: update([made], "status", told=[audit.entry("predict", actor="a")]))
     assert flushed_at_commit_after(lambda: insert(audit.entry("hook", actor="a", ehr=ehr)))
 
 
