@@ -75,10 +75,10 @@ def _whole_pressure(newest: dict[str, Observed]) -> dict[str, Observed]:
 def bmi(context: PatientContext) -> tuple[Observed, ...]:
     """The charted BMI, unless there is a newer weight, or one of its day contradicts it by more than 5 %."""
     charted, weights = context.all("bmi"), context.all("weight")
-    heights = [fact for fact in context.all("height") if _grown_up(context, fact)]
-    if not weights or not heights:
+    height = next((fact for fact in context.all("height") if _grown_up(context, fact)), None)
+    if not weights or height is None:
         return charted
-    weight, height = weights[0], heights[0]
+    weight = weights[0]
     computed = weight.quantity.value / (height.quantity.value / 100) ** 2
     newer = bool(charted) and charted[0].when.earliest > weight.when.latest
     as_new = bool(charted) and charted[0].when.latest >= weight.when.earliest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from itertools import pairwise
 from operator import attrgetter
 
 from msgspec import Struct
@@ -87,7 +88,10 @@ _AGE_ORDER = attrgetter("when.earliest", "when.latest", "issued", "source")
 
 
 def newest_first(facts: Iterable[Observed]) -> tuple[Observed, ...]:
-    return tuple(sorted(facts, key=_AGE_ORDER, reverse=True))
+    found = tuple(facts)
+    if all(older.when.earliest < newer.when.earliest for newer, older in pairwise(found)):  # as they were asked for
+        return found
+    return tuple(sorted(found, key=_AGE_ORDER, reverse=True))
 
 
 class Coded(Struct, frozen=True, kw_only=True, gc=False):

@@ -18,11 +18,13 @@ from cds.errors import BadInput, FhirError, FhirInvalid, FhirRefused, MergedPati
 from cds.facts import Diagnosis, Drug, Imaging, Issue, Observed, Order, Person, Stay, Treatment, newest_first
 from cds.fhir.client import FhirServer
 from cds.fhir.read import NOT_THEIRS, UNREADABLE, Reader, Reading
+from cds.fhir.shapes import Bundle
 from cds.labels import PROTECTED, kept_out
 from cds.needs import Need
 from cds.service import DecisionService
 
-NULL = b"null"
+# By key: JSON, or a Bundle that is decoded already; None: asked for, and nothing there (CDS Hooks 2.0.1, "Prefetch Template").
+Prefetch = Mapping[str, msgspec.Raw | Bundle[Any] | None]
 _SOURCE = attrgetter("source")
 _SOURCE_AND_ANALYTE = attrgetter("source", "analyte")  # one panel is several measurements
 
@@ -33,7 +35,7 @@ def gather(  # noqa: PLR0913 -- the door's whole question, each part named
     patient_id: str,
     now: datetime,
     client: FhirServer | None = None,
-    prefetch: Mapping[str, msgspec.Raw] | None = None,
+    prefetch: Prefetch | None = None,
     encounter_id: str | None = None,
     labels_read: str = "",
     also: tuple[Need, ...] = (),
@@ -68,26 +70,24 @@ def _asked(needs: list[Need], client: FhirServer) -> list[Need]:
     return [client.searches.asks(need) for need in named if client.opens(need) and client.searches.offers(need)]
 
 
-def _from_prefetch(needs: tuple[Need, ...], prefetch: Mapping[str, msgspec.Raw], reader: Reader) -> dict[str, Reading]:
+def _from_prefetch(needs: tuple[Need, ...], prefetch: Prefetch, reader: Reader) -> dict[str, Reading]:
     """CDS Hooks 2.0.1, "Prefetch Template": key absent = not asked; null = asked, nothing there."""
     readings = {}
     for need in needs:
-        raw = prefetch.get(need.key)
-        if raw is None:
+        if need.key not in prefetch:
             continue
-        if memoryview(raw) != NULL:
-            readings[need.key] = reader.read(need, raw)
+        if (found := prefetch[need.key]) is not None:
+            readings[need.key] = reader.read(need, found)
         elif need.resource != "Patient":
             readings[need.key] = Reading()
     return readings
 
 
-def _became(need: Need, prefetch: Mapping[str, msgspec.Raw], reading: Reading | None) -> str:
+def _became(need: Need, prefetch: Prefetch, reading: Reading | None) -> str:
     """hit, null, paged (more of it stands elsewhere), invalid (an error, or another patient's), or miss."""
-    raw = prefetch.get(need.key)
-    if raw is None:
+    if need.key not in prefetch:
         return "miss"
-    if memoryview(raw) == NULL:
+    if prefetch[need.key] is None:
         return "null"
     if reading is None or reading.failed or _of_another(reading):
         return "invalid"
@@ -242,10 +242,10 @@ def _by_analyte(observed: list[Observed], now: datetime) -> tuple[dict[str, tupl
     for fact in observed:
         (past if fact.when.earliest <= now else ahead).append(fact)
     grouped: defaultdict[str, list[Observed]] = defaultdict(list)
-    for fact in newest_first(_once(past, _SOURCE_AND_ANALYTE)):
+    for fact in _once(past, _SOURCE_AND_ANALYTE):
         grouped[fact.analyte].append(fact)
     issues = [Issue(need=fact.analyte, reason="dated in the future", source=fact.source) for fact in ahead]
-    return {analyte: tuple(facts) for analyte, facts in grouped.items()}, issues
+    return {analyte: newest_first(facts) for analyte, facts in grouped.items()}, issues
 
 
 def _of(kind: type[Any], coded: Any) -> tuple[Any, ...]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeVar
 
 import msgspec
 
 from cds.errors import BadInput
-from cds.fhir.read import UNREADABLE
+from cds.fhir.read import UNREADABLE, shape_of
+from cds.fhir.shapes import Bundle
+from cds.gather import Prefetch
 from cds.service import DecisionService
 from hooks.library import HOOKS, Field
 
@@ -16,6 +20,7 @@ T = TypeVar("T")
 # FHIR R4 "id": what may stand in a URL of ours towards the EHR. A slash would change the path.
 _FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _NOTHING = (b"null", b'""')
+_NULL = msgspec.Raw(b"null")
 _BEGINS = {"id": b'"', "text": b'"', "array": b"[", "object": b"{"}
 _MUST_BE = {"id": "a text", "text": "a text", "array": "an array", "object": "an object"}
 
@@ -42,19 +47,16 @@ class HookRequest(msgspec.Struct, rename="camel"):
     fhir_server: str | None = None
     fhir_authorization: Authorization | None = None
     context: dict[str, msgspec.Raw] | None = None
-    prefetch: dict[str, msgspec.Raw] | None = None
+    prefetch: Prefetch | None = None
 
     def __repr__(self) -> str:
         return f"HookRequest({self.hook})"
 
 
-_decoder = msgspec.json.Decoder(HookRequest)
-
-
 def parse(body: bytes, service: DecisionService) -> HookRequest:
     """The request, or BadInput (400) that says what is wrong without repeating a value."""
     try:
-        request = _decoder.decode(body)
+        request = _at_once(body, service) or _by_key(body)
     except msgspec.ValidationError as error:
         place = str(error).rpartition(" - at ")[2]
         raise BadInput(f"the request has the wrong shape at {place}") from error
@@ -67,6 +69,49 @@ def parse(body: bytes, service: DecisionService) -> HookRequest:
         raise BadInput("the request has no context")
     for field in HOOKS[request.hook].fields:
         _check(field, request.context.get(field.name))
+    return request
+
+
+class _ByKey(HookRequest):
+    """What was prefetched is left as it came, for each key to be read, and found fault with, by itself."""
+
+    prefetch: dict[str, msgspec.Raw] | None = None
+
+
+_decoder = msgspec.json.Decoder(_ByKey)
+
+
+def _by_key(body: bytes) -> HookRequest:
+    request = _decoder.decode(body)
+    return _without_gaps(request, request.prefetch or {})
+
+
+def _at_once(body: bytes, service: DecisionService) -> HookRequest | None:
+    """Everything in one pass; None where anything of it has not the shape that the service's needs expect."""
+    try:
+        request = _decoder_for(service).decode(body)
+    except UNREADABLE:
+        return None
+    sent = msgspec.structs.asdict(request.prefetch) if request.prefetch else {}
+    if any(isinstance(found, Bundle) and found.resource_type != "Bundle" for found in sent.values()):
+        return None
+    return _without_gaps(request, sent)
+
+
+@cache
+def _decoder_for(service: DecisionService) -> msgspec.json.Decoder[Any]:
+    searched = {need.key: Bundle[shape_of(need)] | None for need in service.needs if need.query}  # type: ignore[misc]
+    fields = [(key, shape | msgspec.UnsetType, msgspec.UNSET) for key, shape in searched.items()]
+    others = [(key, msgspec.Raw, msgspec.Raw()) for key in {"patient", "encounter"} - searched.keys()]
+    prefetch = msgspec.defstruct("Prefetch", [*fields, *others])
+    request = msgspec.defstruct("Request", [("prefetch", prefetch | None, None)], bases=(HookRequest,), rename="camel")
+    return msgspec.json.Decoder(request)
+
+
+def _without_gaps(request: HookRequest, sent: Mapping[str, Any]) -> HookRequest:
+    """A key that was not sent is not there, one that came empty is None."""
+    there = {key: found for key, found in sent.items() if found is not msgspec.UNSET and found != msgspec.Raw()}
+    request.prefetch = {key: None if found == _NULL else found for key, found in there.items()}
     return request
 
 
@@ -99,6 +144,12 @@ def encounter_id(request: HookRequest) -> str | None:
 def user(request: HookRequest) -> str:
     """context.userId, as Type/id; "" where the hook has none."""
     return _text(request, "userId")
+
+
+def patient(request: HookRequest) -> msgspec.Raw | None:
+    """The Patient as it was prefetched."""
+    found = (request.prefetch or {}).get("patient")
+    return found if isinstance(found, msgspec.Raw) else None
 
 
 def orders(request: HookRequest) -> msgspec.Raw | None:

@@ -40,7 +40,7 @@ from cds.suppress import Viewer, spare
 from cds.writeback import handed_over, to_hand_over
 from hooks.formats import body
 from hooks.models import HookCall
-from hooks.requests import HookRequest, encounter_id, orders, parse, patient_id, selections, user
+from hooks.requests import HookRequest, encounter_id, orders, parse, patient, patient_id, selections, user
 from hooks.responses import cards_as_json, services_as_json, system_actions_as_json
 from hooks.trust import Caller, caller
 
@@ -160,9 +160,9 @@ class Call(APIView):
     def _look(self, service: DecisionService, hook: HookRequest, context: PatientContext) -> PatientContext:
         """What the archive adds, in what fetching has left of its time."""
         left = settings.HOOK_FETCH_SECONDS - self._used()
-        ehr, prefetched = self.log.ehr, (hook.prefetch or {}).get("patient")
+        ehr = self.log.ehr
         return with_imaging(
-            context, service, ehr=ehr, client=_client(ehr, hook), patient=prefetched, seconds=max(left, 0)
+            context, service, ehr=ehr, client=_client(ehr, hook), patient=patient(hook), seconds=max(left, 0)
         )
 
     def _keep(

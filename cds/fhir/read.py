@@ -91,12 +91,16 @@ class Reader:
         self.names = names | {f"Patient/{patient_id}"}
         self.kept_out = kept_out
 
-    def read(self, need: Need, raw: bytes | msgspec.Raw) -> Reading:
-        """One resource or one Bundle. Never raises for content: what cannot be used becomes an issue."""
+    def read(self, need: Need, raw: bytes | msgspec.Raw | shapes.Bundle[Any]) -> Reading:
+        """One resource or one Bundle, which may be decoded already.
+
+        Never raises for content: what cannot be used becomes an issue.
+        """
         reading = Reading()
         read_one, names = self._reading_of(need), names_of(need.resource)
         asked_for, other = 0, 0
-        for resource in self._resources(need, raw, reading):
+        found = _entries(raw, reading) if isinstance(raw, shapes.Bundle) else self._resources(need, raw, reading)
+        for resource in found:
             if resource.resource_type in names:
                 asked_for += 1
                 if resource.meta is None or not self._withheld(resource.meta, need):
@@ -128,7 +132,7 @@ class Reader:
 
     def _singles(self, needs: Sequence[Need], raws: Sequence[bytes], readings: Mapping[str, Reading]) -> Iterable[Any]:
         """All at once where each has the right shape, one by one where one has not."""
-        shape = SHAPES.get(needs[0].resource, shapes.Statement)
+        shape = shape_of(needs[0])
         try:
             found: list[Any] = _decoder(list[shape]).decode(b"[" + b",".join(raws) + b"]")  # type: ignore[valid-type]
         except UNREADABLE:
@@ -151,15 +155,14 @@ class Reader:
 
     def _resources(self, need: Need, raw: bytes | msgspec.Raw, reading: Reading) -> Iterable[Any]:
         """All at once where every entry has the right shape, one by one where one has not."""
-        shape = SHAPES.get(need.resource, shapes.Statement)
+        shape = shape_of(need)
         try:
             bundle = _bundle_decoder(shape).decode(raw)
             if bundle.resource_type != "Bundle":
                 return [_decoder(shape).decode(raw)]
         except UNREADABLE:
             return self.one_by_one(need, shape, raw, reading)
-        reading.next = _next(bundle)
-        return [entry.resource for entry in bundle.entry or () if entry.resource is not None]
+        return _entries(bundle, reading)
 
     def one_by_one(self, need: Need, shape: type, raw: bytes | msgspec.Raw, reading: Reading) -> Iterator[Any]:
         try:
@@ -363,6 +366,11 @@ SHAPES: dict[str, type] = {
 }
 
 
+def shape_of(need: Need) -> type:
+    """Of each resource that it asks for."""
+    return SHAPES.get(need.resource, shapes.Statement)
+
+
 @lru_cache
 def _decoder(shape: type) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(shape)
@@ -375,6 +383,11 @@ def _bundle_decoder(shape: Any) -> msgspec.json.Decoder[Any]:
 
 def _analytes(need: Need) -> said.Wanted:
     return {code: (analyte, code) for analyte in need.analytes for code in analyte.codes}
+
+
+def _entries(bundle: shapes.Bundle[Any], reading: Reading) -> list[Any]:
+    reading.next = _next(bundle)
+    return [entry.resource for entry in bundle.entry or () if entry.resource is not None]
 
 
 def _next(bundle: shapes.Bundle[Any] | shapes.RawBundle) -> str | None:

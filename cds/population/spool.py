@@ -42,11 +42,11 @@ class Entry(NamedTuple):
         return f"{self.owner}\t{self.kind}\t{self.id}".encode()
 
     @property
-    def rest(self) -> bytes:
-        return b"%d\t%d\t%b\t%b" % (self.file, self.line, self.changed.encode(), self.raw)
+    def place(self) -> bytes:
+        return f"\t{self.file}\t{self.line}\t{self.changed}\t".encode()
 
     def packed(self) -> bytes:
-        return self.key + b"\t" + self.rest
+        return self.key + self.place + self.raw
 
     @classmethod
     def unpacked(cls, packed: bytes) -> Entry:
@@ -80,8 +80,10 @@ class Spool:
 
     def __init__(self, folder: Path, *, parts: int = 1) -> None:
         self.folder, self.parts = folder, parts
-        self._lines: defaultdict[int, bytearray] = defaultdict(bytearray)
-        self._keys: defaultdict[int, bytearray] = defaultdict(bytearray)
+        self._lines: defaultdict[int, list[bytes]] = defaultdict(
+            list
+        )  # joined when they are written: each is copied once
+        self._keys: defaultdict[int, list[bytes]] = defaultdict(list)
         self._held = 0
 
     @classmethod
@@ -101,18 +103,18 @@ class Spool:
 
     # --- In ------------------------------------------------------------------------------------------------------
     def put(self, entry: Entry) -> None:
-        number, key, rest = crc32(entry.owner.encode()) % self.parts, entry.key, entry.rest
-        self._lines[number] += b"%b\t%b\n" % (key, rest)
-        self._keys[number] += key + b"\n"
-        self._held += len(rest)
+        number, key = crc32(entry.owner.encode()) % self.parts, entry.key
+        self._lines[number] += (key, entry.place, entry.raw, b"\n")
+        self._keys[number] += (key, b"\n")
+        self._held += len(entry.raw)
         if self._held > HELD_BACK:
             self.flush()
 
     def flush(self) -> None:
         for waiting, place in ((self._lines, self._part), (self._keys, self._index)):
-            for number, text in waiting.items():
+            for number, texts in waiting.items():
                 with place(number).open("ab") as stream:
-                    stream.write(text)
+                    stream.write(b"".join(texts))
             waiting.clear()
         self._held = 0
 

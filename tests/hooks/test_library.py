@@ -21,6 +21,7 @@ class Everywhere(DecisionService):
 
     id = "everywhere"
     hooks = tuple(HOOKS)
+    needs = ()
 
 
 def body(hook: Hook, **context: Any) -> bytes:

@@ -112,10 +112,11 @@ def next_page(url: str) -> dict[str, Any]:
     return {"link": [{"relation": "next", "url": url}]}
 
 
-def prefetch(**given: Any) -> dict[str, msgspec.Raw]:
+def prefetch(**given: Any) -> dict[str, msgspec.Raw | None]:
     whole: dict[str, Any] = {"patient": PATIENT, "conditions": bundle(), "hba1c": bundle(), "glucose": None} | given
     whole.setdefault("medications", None)
-    return {key: msgspec.Raw(msgspec.json.encode(value)) for key, value in whole.items() if value is not ...}
+    sent = {key: value for key, value in whole.items() if value is not ...}
+    return {key: None if value is None else msgspec.Raw(msgspec.json.encode(value)) for key, value in sent.items()}
 
 
 def ask(client: Any = None, **given: Any) -> PatientContext:
