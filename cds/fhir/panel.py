@@ -1,6 +1,8 @@
-"""Whose panel a patient is on: Patient.generalPractitioner, which R4, R4B, R5 and STU3 share."""
+"""Whose panel a patient is on: Patient.generalPractitioner, and Lists of patients. R4, R4B, R5 and STU3 share both."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import msgspec
 
@@ -8,20 +10,59 @@ from cds.fhir.read import UNREADABLE
 from cds.fhir.said import relative
 from cds.fhir.shapes import Reference, Shape
 
+Panel = tuple[str, str]  # a relative reference, and a name
+
 
 class _OnPanel(Shape):
     general_practitioner: list[Reference] | None = None
 
 
-_decoder = msgspec.json.Decoder(_OnPanel)
+class _Entry(Shape):
+    item: Reference | None = None
+    deleted: bool | None = None
 
 
-def panel(patient: bytes) -> tuple[str, str]:
-    """The first one's relative reference and name; "" for what the record does not say."""
+class PatientList(Shape):
+    """A List. `source`: whose it is."""
+
+    id: str | None = None
+    status: str | None = None
+    mode: str | None = None
+    title: str | None = None
+    source: Reference | None = None
+    entry: list[_Entry] | None = None
+
+    @property
+    def panel(self) -> Panel:
+        """By the List, for two people may have a list of the same title."""
+        reference, whose = f"List/{self.id}", (self.source or Reference()).display or ""
+        title = self.title or whose or reference
+        return reference, _line(f"{title} ({whose})" if whose not in title else title)
+
+    @property
+    def patients(self) -> Iterator[str]:
+        """Who stands on it now: not on one that is retired or entered in error, or that only tells changes."""
+        if not self.id or self.status != "current" or self.mode == "changes":
+            return
+        for entry in self.entry or ():
+            kind, _, patient = relative((entry.item or Reference()).reference or "").partition("/")
+            if kind == "Patient" and not entry.deleted:
+                yield patient
+
+
+_on_panel = msgspec.json.Decoder(_OnPanel)
+read_list = msgspec.json.Decoder(PatientList).decode  # raises one of UNREADABLE
+
+
+def panels(patient: bytes) -> list[Panel]:
+    """Of all whom the record names."""
     try:
-        found = _decoder.decode(patient).general_practitioner or ()
+        found = _on_panel.decode(patient).general_practitioner or ()
     except UNREADABLE:
-        return "", ""
-    first = next(iter(found), Reference())
-    reference = relative(first.reference or "")
-    return reference, first.display or reference
+        return []
+    named = [(_line(relative(one.reference or "")), _line(one.display or "")) for one in found]
+    return [(reference or name, name or reference) for reference, name in named if reference or name]
+
+
+def _line(said: str) -> str:
+    return " ".join(said.split())[:200]

@@ -158,8 +158,8 @@ class PopulationResult(models.Model):
     age = models.PositiveSmallIntegerField(null=True, help_text="Years.")
     sex = models.CharField(max_length=10, blank=True)
     last_test = models.DateField(null=True, help_text="When the service's main test was last done.")
-    panel = models.CharField(max_length=200, blank=True, help_text="Patient.generalPractitioner.")
-    panel_name = models.CharField(max_length=200, blank=True)
+    panel = models.TextField(blank=True, help_text="Patient.generalPractitioner, and Lists; one a line.")
+    panel_name = models.TextField(blank=True, help_text="In the same order.")
     assessment = models.ForeignKey(Assessment, on_delete=models.PROTECT, null=True, related_name="population_results")
     resource = EncryptedField(null=True, help_text="FHIR, for the outside system that asked; goes after BATCH_HOURS.")
     left = models.CharField(
@@ -176,6 +176,15 @@ class PopulationResult(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} ({self.reason})"
+
+    @property
+    def panels(self) -> list[tuple[str, str]]:
+        """Each with its reference and its name."""
+        return list(zip(self.panel.split("\n"), self.panel_name.split("\n"), strict=False))
+
+    @property
+    def panel_names(self) -> str:
+        return "; ".join(self.panel_name.split("\n"))
 
 
 class PopulationFlaw(models.Model):

@@ -16,7 +16,6 @@ from cds import registry
 from cds.context import PatientContext
 from cds.errors import CdsError, MergedPatient, MissingData, ProtectedData
 from cds.fhir.files import Chart
-from cds.fhir.panel import panel
 from cds.fhir.read import Reader
 from cds.fhir.versions import names_of
 from cds.finding import NotApplicable, NotEnoughData, Outcome
@@ -25,6 +24,7 @@ from cds.labels import kept_out
 from cds.merges import Links
 from cds.models import Ehr, Export, OptOut, PopulationResult, PopulationRun
 from cds.needs import Need
+from cds.population import panels
 from cds.service import DecisionService
 from scoring import shelf
 from scoring.shelf import Model
@@ -62,6 +62,7 @@ class Asking:
     run: PopulationRun
     opted_out: frozenset[str] | None = None
     answered: frozenset[str] = frozenset()
+    lists: panels.Lists = field(default_factory=dict)
     service: DecisionService = field(init=False)
     now: datetime = field(init=False)
     model: Model | None = field(init=False)
@@ -82,7 +83,7 @@ class Asking:
         if self.run.ehr is not None:
             opted_out = frozenset(OptOut.objects.filter(ehr=self.run.ehr).values_list("patient_key", flat=True))
             there.ehr = Ehr(**{name: getattr(self.run.ehr, name) for name in _OF_THE_EHR})
-        return Asking(run=there, opted_out=opted_out, answered=frozenset(answered))
+        return Asking(run=there, opted_out=opted_out, answered=frozenset(answered), lists=self.lists)
 
     def spare(self, answers: Sequence[Answer]) -> None:
         """Whoever said no while another process was at it."""
@@ -144,8 +145,7 @@ class Asking:
         result.age, result.sex = context.age, context.patient.sex
         tests = [context.all(key)[:1] for key in (self.service.trends[0].analytes if self.service.trends else ())]
         result.last_test = max((facts[0].when.day for facts in tests if facts), default=None)
-        reference, name = panel(chart.resources["Patient"][0])
-        result.panel, result.panel_name = reference[:200], name[:200]
+        panels.describe(result, chart.resources["Patient"][0], self.lists.get(chart.id, ()))
 
     def _row(self, answer: Answer, context: PatientContext) -> tuple[float, ...] | None:
         try:

@@ -52,7 +52,7 @@ def _cells(row: PopulationResult) -> tuple[str, ...]:
     last_test = row.last_test.isoformat() if row.last_test else ""
     age = "" if row.age is None else str(row.age)
     alert = "yes" if row.alerts else "no"
-    return patient_of(row), age, row.sex, risk, alert, row.outcome, in_words(row.reason), last_test, row.panel_name
+    return patient_of(row), age, row.sex, risk, alert, row.outcome, in_words(row.reason), last_test, row.panel_names
 
 
 def _harmless(value: str) -> str:

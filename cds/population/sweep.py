@@ -24,6 +24,7 @@ from cds.population.fold import Answer, Asking
 from cds.population.intake import Reading
 from cds.population.keep import keep
 from cds.population.machine import on_this_machine
+from cds.population.panels import lists_of
 from scoring.errors import ScoringError
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def sweep(
             return
         try:
             if run.source not in {Source.EXPORT, Source.CRAWL} or (yield from _fetch(run)):
-                asking = Asking(run=run)
+                asking = Asking(run=run, lists=lists_of(run))
                 with closing((engine or on_this_machine)(asking, folder, block)) as found:
                     yield from _sweep(asking, found)
         except (CdsError, ScoringError) as error:

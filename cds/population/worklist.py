@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat, StrIndex
 from msgspec import Struct
 
 from cds.dates import months_before
@@ -45,9 +46,14 @@ def worklist(run: PopulationRun, wanted: Wanted) -> QuerySet[PopulationResult]:
     rows = listable(run)
     if not wanted.everybody:
         rows = rows.filter(alerts=True)
-    for name in ("reason", "panel", "sex"):
+    for name in ("reason", "sex"):
         if value := getattr(wanted, name):
             rows = rows.filter(**{name: value})
+    if wanted.panel:  # a whole line of it
+        place = StrIndex(
+            Concat(Value("\n"), "panel", Value("\n"), output_field=TextField()), Value(f"\n{wanted.panel}\n")
+        )
+        rows = rows.alias(place=place).filter(place__gt=0)
     if wanted.ages:
         rows = rows.filter(age__range=wanted.ages)
     if wanted.untested_months:
@@ -69,11 +75,13 @@ def since(run: PopulationRun, months: int) -> date:
 
 
 def choices(run: PopulationRun) -> dict[str, list[tuple[str, str]]]:
-    """The reasons and panels that there are, with how many people: what the filters offer."""
+    """The reasons and panels that there are: what the filters offer."""
     rows = listable(run)
     reasons = rows.order_by("reason").values_list("reason", flat=True).distinct()
-    panels = rows.exclude(panel="").order_by("panel_name", "panel").values_list("panel", "panel_name").distinct()
-    return {"reason": [(one, in_words(one)) for one in reasons], "panel": [(one, name or one) for one, name in panels]}
+    several = rows.exclude(panel="").order_by().values("panel", "panel_name").distinct()
+    named = dict(one for row in several.iterator() for one in PopulationResult(**row).panels)
+    panels = sorted(named.items(), key=lambda one: (one[1], one[0]))
+    return {"reason": [(one, in_words(one)) for one in reasons], "panel": panels}
 
 
 def in_words(reason: str) -> str:
