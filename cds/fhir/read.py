@@ -410,3 +410,11 @@ def kind_of(raw: bytes | msgspec.Raw) -> shapes.Kind:
     except UNREADABLE:
         return shapes.Kind()
     return found
+
+
+for _shape in (
+    *SHAPES.values(),
+    shapes.Statement,
+):  # at import: msgspec 0.22 crashes where two threads build one shape at once
+    _decoder(_shape)
+    _bundle_decoder(_shape)
