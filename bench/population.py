@@ -104,8 +104,8 @@ def _aims(ratio: float, megabytes: float) -> Iterator[str]:
 def _after(whole: Found, explain: Found) -> Iterator[str]:
     speed, gain = whole["patients"] / whole["seconds"], explain["ours"] / explain["shap"]
     yield (
-        f"* End to end, with the reasons of each score and every answer in PostgreSQL: {speed:,.0f} patients a second in one "
-        f"process ({whole['patients']:,}, of whom {whole['scored']:,} scored; {whole['processor']:.0f} processor seconds), "
+        f"* End to end, with the reasons of each score and every answer in PostgreSQL: {speed:,.0f} patients a second in two "
+        f"processes ({whole['patients']:,}, of whom {whole['scored']:,} scored; {whole['processor']:.0f} processor seconds), "
         f"{whole['megabytes']:.0f} MB resident."
     )
     yield (

@@ -138,8 +138,10 @@ def end_to_end(folder: Path) -> int:
 
     from cds import registry
     from cds.population import open_run, sweep
+    from scoring.shipped import shipped_model
 
     call_command("migrate", verbosity=0)
+    shipped_model("diabetes-risk")  # imports XGBoost, as a worker has when it begins
     began = _Clock()
     run = open_run(registry.get("diabetes-risk"), detail=str(folder), as_of=NOW)
     for _ in sweep(run, folder):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from multiprocessing import get_context
@@ -78,9 +79,23 @@ class Crew:
 def _serve(there: Connection) -> None:
     """Ctrl-C is for whoever started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(EOFError, ConnectionError):  # nobody listens any more
-        django.setup()
-        there.send_bytes(b"")
-        task: Task = pickle.loads(there.recv_bytes())  # noqa: S301 -- whoever started us made it
-        for told in task():
-            there.send_bytes(told)
+    django.setup()
+    task: Task = pickle.loads(_given(there))  # noqa: S301 -- whoever started us made it
+    for told in task():
+        _send(told, there)
+
+
+def _given(there: Connection) -> bytes:
+    """Once it is known that we are ready."""
+    _send(b"", there)
+    with suppress(EOFError, ConnectionError):
+        return there.recv_bytes()
+    sys.exit()
+
+
+def _send(told: bytes, there: Connection) -> None:
+    """Ends where nobody listens any more."""
+    with suppress(ConnectionError):
+        there.send_bytes(told)
+        return
+    sys.exit()

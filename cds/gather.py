@@ -17,7 +17,8 @@ from cds.context import PatientContext
 from cds.errors import BadInput, FhirError, FhirInvalid, FhirRefused, MergedPatient, MissingData, ProtectedData
 from cds.facts import Diagnosis, Drug, Imaging, Issue, Observed, Order, Person, Stay, Treatment, newest_first
 from cds.fhir.client import FhirServer
-from cds.fhir.read import NOT_THEIRS, UNREADABLE, Reader, Reading
+from cds.fhir.decoding import UNREADABLE
+from cds.fhir.read import NOT_THEIRS, Reader, Reading
 from cds.fhir.shapes import Bundle
 from cds.labels import PROTECTED, kept_out
 from cds.needs import Need

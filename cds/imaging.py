@@ -19,8 +19,8 @@ from cds.dicom.numbers import Numbers
 from cds.errors import ArchiveError, BadInput, FhirError
 from cds.facts import Imaging, Issue, Observed, newest_first
 from cds.fhir.client import FhirServer
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.identity import identity
-from cds.fhir.read import UNREADABLE
 from cds.identity import PatientIdentity
 from cds.models import Ehr
 from cds.needs import ArchiveNeed

@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError as QueueDown
 from cds import assess as verb
 from cds import (
     chain,
+    decoders,
     doorbell,
     experiments,
     merges,
@@ -247,6 +248,7 @@ def rescore(row_id: int) -> None:
 @worker_init.connect
 def warm_up(**_: Any) -> None:
     """Load each model before the first question comes: importing XGBoost takes longer than a hook may wait."""
+    decoders.build()
     for service in all_services():
         try:
             if service.model:

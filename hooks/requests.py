@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from cds.errors import BadInput
-from cds.fhir.read import UNREADABLE, shape_of
+from cds.fhir.decoding import UNREADABLE, shape_of
 from cds.fhir.shapes import Bundle
 from cds.gather import Prefetch
 from cds.service import DecisionService

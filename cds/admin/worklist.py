@@ -139,11 +139,9 @@ def taken(model_admin: admin.ModelAdmin[PopulationRun], request: HttpRequest, pk
     """As CSV, or as a FHIR Group or List, with the page's filters."""
     run = _run(request, pk)
     filters = FilterForm(request.GET, run=run)
-    if (
-        not filters.is_valid() or (wanted := filters.wanted()).overtaken
-    ):  # they leave with the run of their newest answer
+    if not filters.is_valid() or filters.wanted().overtaken:  # these leave with the run of their newest answer
         raise Http404
-    found = worklist(run, wanted).iterator(chunk_size=500)
+    found = worklist(run, filters.wanted()).iterator(chunk_size=500)
     rows = publish.seen(found, run=run, actor=_actor(request, run), how=f"take-worklist-{form}"[:30])
     if form == "csv":
         return _attached(StreamingHttpResponse(publish.as_csv(rows), content_type="text/csv; charset=utf-8"), "csv")

@@ -14,8 +14,8 @@ from msgspec import Struct
 from cds import audit
 from cds.bulk.accounts import Ledger, keep, lines_of
 from cds.bulk.deleted import NOT_SO, deleted_by
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.files import head_of, owner_of
-from cds.fhir.read import UNREADABLE
 from cds.fhir.write import ASSESSMENT
 from cds.leaving import leave
 from cds.models import Assessment, Export, ExportFile, PopulationResult, PopulationRun

@@ -20,8 +20,8 @@ from cds import audit
 from cds.bulk.pace import Fetching, due, put_off
 from cds.errors import FhirError, FhirInvalid, FhirRefused, FhirUnreachable
 from cds.fhir.client import FhirServer
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.patients import ids, whole
-from cds.fhir.read import UNREADABLE
 from cds.models import Export
 from cds.needs import Need
 from cds.system import Access

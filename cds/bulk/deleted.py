@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from cds.bulk.accounts import lines_of
-from cds.fhir.read import UNREADABLE
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.said import relative
 from cds.models import ExportFile, PopulationRun
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from cds.fhir import shapes
-from cds.fhir.read import ABSENT, UNREADABLE, Reader, Reading
+from cds.fhir.decoding import ABSENT, UNREADABLE
+from cds.fhir.read import Reader, Reading
 from cds.fhir.said import reference_to
 from cds.fhir.versions import names_of, settle
 from cds.needs import Need

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import msgspec
 
 from cds.errors import BadInput
+from cds.fhir.decoding import ABSENT, UNREADABLE
 from cds.fhir.newest import changed_at, newest
-from cds.fhir.read import ABSENT, UNREADABLE, Reader, Reading
+from cds.fhir.read import Reader, Reading
 from cds.fhir.said import relative
 from cds.fhir.shapes import RawBundle, Reference, Shape
 from cds.fhir.versions import names_of

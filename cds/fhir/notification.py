@@ -13,7 +13,7 @@ import msgspec
 
 from cds.codes import Code, code_of
 from cds.errors import BadInput, FhirInvalid
-from cds.fhir.read import UNREADABLE
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.said import relative
 from cds.fhir.shapes import CodesOnly, ReferenceOnly, Shape
 

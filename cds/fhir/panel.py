@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from cds.fhir.read import UNREADABLE
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.said import relative
 from cds.fhir.shapes import Reference, Shape
 

@@ -8,8 +8,8 @@ import msgspec
 
 from cds.errors import FhirInvalid
 from cds.fhir.client import FhirServer
+from cds.fhir.decoding import ABSENT, UNREADABLE, kind_of
 from cds.fhir.files import Chart
-from cds.fhir.read import ABSENT, UNREADABLE, kind_of
 from cds.fhir.shapes import RawBundle
 from cds.needs import Need
 

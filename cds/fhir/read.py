@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,16 +19,11 @@ from cds.codes import Code
 from cds.facts import Coded, Diagnosis, Drug, Imaging, Issue, Observed, Order, Person, Stay, Treatment, When
 from cds.fhir import said, shapes
 from cds.fhir.dates import parse
+from cds.fhir.decoding import ABSENT, UNREADABLE, bundle_decoder, decoder, kind_of, shape_of, where_wrong
 from cds.fhir.versions import names_of, settle
 from cds.needs import Need, by_code
 
 USABLE = {"final", "amended", "corrected"}
-ABSENT = {b"", b"null"}
-UNREADABLE = (
-    msgspec.DecodeError,
-    UnicodeDecodeError,
-    RecursionError,
-)  # what a decoder says of a broken or hostile text
 FACTS: dict[str, type[Coded]] = {
     "Condition": Diagnosis,
     "MedicationRequest": Drug,
@@ -134,7 +129,7 @@ class Reader:
         """All at once where each has the right shape, one by one where one has not."""
         shape = shape_of(needs[0])
         try:
-            found: list[Any] = _decoder(list[shape]).decode(b"[" + b",".join(raws) + b"]")  # type: ignore[valid-type]
+            found: list[Any] = decoder(list[shape]).decode(b"[" + b",".join(raws) + b"]")  # type: ignore[valid-type]
         except UNREADABLE:
             parts = [{need.key: list(self._resources(need, raw, readings[need.key])) for need in needs} for raw in raws]
             return [resource for part in parts for resource in part[needs[0].key]]
@@ -157,31 +152,31 @@ class Reader:
         """All at once where every entry has the right shape, one by one where one has not."""
         shape = shape_of(need)
         try:
-            bundle = _bundle_decoder(shape).decode(raw)
+            bundle = bundle_decoder(shape).decode(raw)
             if bundle.resource_type != "Bundle":
-                return [_decoder(shape).decode(raw)]
+                return [decoder(shape).decode(raw)]
         except UNREADABLE:
             return self.one_by_one(need, shape, raw, reading)
         return _entries(bundle, reading)
 
     def one_by_one(self, need: Need, shape: type, raw: bytes | msgspec.Raw, reading: Reading) -> Iterator[Any]:
         try:
-            bundle = _decoder(shapes.RawBundle).decode(raw)
+            bundle = decoder(shapes.RawBundle).decode(raw)
             if bundle.resource_type != "Bundle":
-                _decoder(shape).decode(raw)  # says what is wrong with this one resource
+                decoder(shape).decode(raw)  # says what is wrong with this one resource
         except UNREADABLE as error:
             reading.failed = True
-            reason = f"not a FHIR {need.resource} or Bundle ({_place(error)})"
+            reason = f"not a FHIR {need.resource} or Bundle ({where_wrong(error)})"
             reading.issues.append(Issue(need=need.key, reason=reason))
             return
         reading.next = _next(bundle)
         for entry in bundle.entry or ():
             try:
                 if bytes(entry.resource) not in ABSENT:
-                    yield _decoder(shape).decode(entry.resource)
+                    yield decoder(shape).decode(entry.resource)
             except UNREADABLE as error:
                 reading.dropped += 1
-                reason = f"not readable ({_place(error)})"
+                reason = f"not readable ({where_wrong(error)})"
                 reading.issues.append(Issue(need=need.key, reason=reason, source=_name(entry.resource)))
 
     def _outcome(self, found: Any, need: Need, reading: Reading) -> None:
@@ -359,28 +354,6 @@ class Reader:
         reading.issues.append(Issue(need=need.key, reason=reason, source=said.reference_to(found)))
 
 
-SHAPES: dict[str, type] = {
-    "Patient": shapes.Patient,
-    "Observation": shapes.Observation,
-    "ImagingStudy": shapes.ImagingStudy,
-}
-
-
-def shape_of(need: Need) -> type:
-    """Of each resource that it asks for."""
-    return SHAPES.get(need.resource, shapes.Statement)
-
-
-@lru_cache
-def _decoder(shape: type) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(shape)
-
-
-@lru_cache
-def _bundle_decoder(shape: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(shapes.Bundle[shape])
-
-
 def _analytes(need: Need) -> said.Wanted:
     return {code: (analyte, code) for analyte in need.analytes for code in analyte.codes}
 
@@ -394,27 +367,5 @@ def _next(bundle: shapes.Bundle[Any] | shapes.RawBundle) -> str | None:
     return next((link.url for link in bundle.link or () if link.relation == "next"), None)
 
 
-def _place(error: Exception) -> str:
-    """Where in the JSON the shape is wrong, without the value: it may be a patient's."""
-    return str(error).rpartition(" - at ")[2].strip("`") if " - at " in str(error) else "wrong shape"
-
-
 def _name(raw: msgspec.Raw) -> str:
     return said.reference_to(kind_of(raw))
-
-
-def kind_of(raw: bytes | msgspec.Raw) -> shapes.Kind:
-    """Type and id, as far as they can be read."""
-    try:
-        found: shapes.Kind = _decoder(shapes.Kind).decode(raw)
-    except UNREADABLE:
-        return shapes.Kind()
-    return found
-
-
-for _shape in (
-    *SHAPES.values(),
-    shapes.Statement,
-):  # at import: msgspec 0.22 crashes where two threads build one shape at once
-    _decoder(_shape)
-    _bundle_decoder(_shape)

@@ -12,8 +12,8 @@ import msgspec
 from cds.bulk.accounts import LISTED, Account
 from cds.bulk.deleted import deleted
 from cds.errors import BadInput
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.files import head_of, owner_of
-from cds.fhir.read import UNREADABLE
 from cds.fhir.versions import names_of
 from cds.models import PopulationFlaw, PopulationRun
 from cds.needs import Need

@@ -13,13 +13,15 @@ from cds.models import PopulationResult, PopulationRun
 
 
 def later(run: PopulationRun) -> QuerySet[PopulationResult]:
-    """What runs said that judged the record as of a later moment, or of the same one and were asked for later."""
+    """What runs said that judged the record as of a later moment, or of the same one and were asked for later.
+
+    In a folder of no EHR all are strangers.
+    """
+    if run.ehr_id is None:
+        return PopulationResult.objects.none()
     newer = Q(as_of__gt=run.as_of) | Q(as_of=run.as_of, created_at__gt=run.created_at)
     runs = PopulationRun.objects.filter(newer, ehr=run.ehr_id, service_id=run.service_id, client="")
-    if run.ehr_id is None or not (
-        found := list(runs.values_list("pk", flat=True))
-    ):  # in a folder of no EHR all are strangers
-        return PopulationResult.objects.none()
+    found = list(runs.values_list("pk", flat=True))
     return PopulationResult.objects.filter(run__in=found).exclude(outcome=PopulationResult.Outcome.FAILED)
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import msgspec
 
 from cds.errors import BadInput
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.files import head_of
 from cds.fhir.newest import changed_at, newest
 from cds.fhir.panel import Panel, PatientList, panels, read_list
-from cds.fhir.read import UNREADABLE
 from cds.models import PopulationResult, PopulationRun
 from cds.population.lines import ENDINGS
 

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from cds.analytes import Analyte
 from cds.facts import Issue as Doubt
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.files import Chart, charts_in
-from cds.fhir.read import UNREADABLE
 from cds.service import DecisionService
 from smartapp.backend.refusals import Issue, Unusable
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connection
 from django.db.models import F
 from django.test import Client
 from django.utils import timezone
@@ -20,6 +18,7 @@ from pytest_django import Settings
 from cds.models import AuditEntry
 from config import tries
 from config.models import Tries
+from tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db
 DESK, STRANGER = "10.0.0.7", "203.0.113.9"
@@ -192,17 +191,6 @@ def test_redis_is_not_asked(password: str, no_redis: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_tries_at_once_five_are_made(password: str) -> None:
-    together = threading.Barrier(8)
-
-    def guess() -> None:
-        together.wait()
-        tried(WRONG)
-        connection.close()
-
-    threads = [threading.Thread(target=guess) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(8, lambda: tried(WRONG))
     assert sorted(reasons()) == ["locked"] * 3 + ["password"] * 5
     assert AuditEntry.objects.filter(action="sign-in-locked").count() == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +14,7 @@ from cds.models import AuditEntry, Ehr
 from hooks import memory
 from hooks.models import UsedToken
 from smartapp.demo_ehr import hooks as emr
+from tests.at_once import at_once
 
 SERVICE = "diabetes-risk"
 
@@ -37,19 +37,7 @@ def test_a_token_still_counts_once(hospital: Ehr, no_redis: str) -> None:
 
 
 def test_of_two_at_once_one_is_first(transactional_db: None, no_redis: str) -> None:
-    together = threading.Barrier(2)
-    won: list[bool] = []
-
-    def use() -> None:
-        together.wait()
-        won.append(memory.first_use("t", seconds=60))
-        connection.close()
-
-    threads = [threading.Thread(target=use) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    won = at_once(2, lambda: memory.first_use("t", seconds=60))
     assert sorted(won) == [False, True]
 
 

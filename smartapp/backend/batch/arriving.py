@@ -19,7 +19,7 @@ from django.conf import settings
 from msgspec import Struct
 
 from cds.errors import TooLarge
-from cds.fhir.read import UNREADABLE
+from cds.fhir.decoding import UNREADABLE
 from cds.population import ARRIVING
 from smartapp.backend.refusals import Busy, Issue, Unusable
 

@@ -19,7 +19,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from cds.fhir.read import UNREADABLE
+from cds.fhir.decoding import UNREADABLE
 from smartapp.backend.batch.arriving import PIECE, Arriving, Part, too_large
 from smartapp.backend.formats import NDJSON
 from smartapp.backend.refusals import Issue, Unusable

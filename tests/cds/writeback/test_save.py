@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import msgspec
 import pydicom
 import pytest
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -27,6 +25,7 @@ from cds.models import Assessment, AuditEntry, Ehr, EnabledService, WriteBack
 from cds.writeback import WriteBackOff, write_back
 from smartapp.demo_ehr import hooks
 from smartapp.demo_ehr.store import chart_store
+from tests.at_once import at_once
 
 SERVICE = registry.get("diabetes-risk")
 DOCTOR = "Practitioner/dr-okafor"
@@ -151,25 +150,12 @@ def test_pressing_twice_writes_once(hospital: Ehr, archive: Path) -> None:
 
 
 def test_pressing_at_the_same_moment_writes_once(hospital: Ehr, archive: Path) -> None:
-    assessment, together = assessed(hospital), threading.Barrier(4)
+    assessment = assessed(hospital)
     client, patient = client_of(hospital), read(hospital)
-    seen: list[str] = []
-
-    def one() -> None:
-        together.wait()
-        try:
-            seen.extend(row.status for row in press(assessment, client=client, patient=patient).values())
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=one) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    seen = at_once(4, lambda: [row.status for row in press(assessment, client=client, patient=patient).values()])
     assert counts() == ONCE
     assert len(list(archive.iterdir())) == 2  # the structured report and its PDF
-    assert len(seen) == 8
+    assert [len(statuses) for statuses in seen] == [2, 2, 2, 2]
     assert set(WriteBack.objects.values_list("status", "tries")) == {(Status.SENT, 1)}
 
 
