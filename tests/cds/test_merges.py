@@ -17,6 +17,7 @@ from smartapp.demo_ehr import hooks
 from smartapp.demo_ehr.store import chart_store
 from tests.cds.writeback.test_alone import no_token_kept, registered  # noqa: F401 -- fixtures
 from tests.cds.writeback.test_save import assessed, by_us, client_of, press, read
+from tests.naming import named
 
 Status = WriteBack.Status
 ERROR = "entered-in-error"
@@ -273,4 +274,4 @@ def test_noticing_twice_is_noticing_once_and_names_nobody(saved: Assessment) -> 
     assert [open_chart(), open_chart()] == [409, 409]
     kept = repr(list(Merge.objects.values())) + repr(list(AuditEntry.objects.filter(action="merge").values()))
     assert Merge.objects.count() == 1
-    assert not [word for word in ("ada", "bruno") if word in kept]
+    assert not named(kept, "ada", "bruno")

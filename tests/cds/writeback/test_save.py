@@ -26,6 +26,7 @@ from cds.writeback import WriteBackOff, write_back
 from smartapp.demo_ehr import hooks
 from smartapp.demo_ehr.store import chart_store
 from tests.at_once import at_once
+from tests.naming import named
 
 SERVICE = registry.get("diabetes-risk")
 DOCTOR = "Practitioner/dr-okafor"
@@ -307,4 +308,4 @@ def test_a_failure_leaves_no_trace_of_the_patient_in_the_log(hospital: Ehr, capl
         press(assessment, client=client_of(hospital), patient=patient)
     said = [record.getMessage() for record in caplog.records if record.name.startswith("cds.writeback")]
     assert said[-1] == f"write-back archive of assessment {assessment.id} failed: BadInput"
-    assert not [word for word in ("ada", "Lindqvist", "NG-100461") if word in " ".join(said)]
+    assert not named(" ".join(said), "ada", "Lindqvist", "NG-100461")

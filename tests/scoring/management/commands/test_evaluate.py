@@ -87,4 +87,4 @@ def test_a_database_that_is_not_there_is_one_sentence(survey: Path) -> None:
     done = subprocess.run(command, env=away, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "the database cannot be read" in done.stderr
+    assert "cannot be reached: start it, or correct DATABASE_URL" in done.stderr
