@@ -16,10 +16,14 @@ from smartapp.demo_ehr.cast import read_cast
 
 PROJECT = Path(__file__).resolve().parents[3]
 COPIES = 40
-BEGIN = """
+SPREAD = """
 import sys
 import django
 django.setup()
+from cds.population import spool
+spool.PART = int(sys.argv[2])
+"""
+BEGIN = """
 from pathlib import Path
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
@@ -36,9 +40,7 @@ for step in sweep(run, Path(sys.argv[1]), block=5):
         print(step.done, flush=True)
 """
 GO_ON = """
-import json, sys
-import django
-django.setup()
+import json
 from collections import Counter
 from pathlib import Path
 from cds.models import Assessment, AuditEntry, PopulationRun, WriteBack
@@ -77,18 +79,19 @@ def export(folder: Path) -> None:
             file.write(copied + "\n")
 
 
-@pytest.mark.timeout(400)  # three interpreters, and all migrations
-def test_after_a_sigkill_nobody_is_scored_or_written_twice_and_nobody_is_missing(tmp_path: Path) -> None:
+@pytest.mark.timeout(400)  # several interpreters, and all migrations
+@pytest.mark.parametrize("part", [16_000_000, 20_000], ids=["in one process", "in several"])
+def test_after_a_sigkill_nobody_is_scored_or_written_twice_and_nobody_is_missing(part: int, tmp_path: Path) -> None:
     folder = tmp_path / "bulk"
     folder.mkdir()
     export(folder)
     environment = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
     environment |= {"BEDSIDE_HOME": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
-    _kill_after(60, [sys.executable, "-c", BEGIN, str(folder)], environment)
+    given = (str(folder), str(part))
+    _kill_after(60, [sys.executable, "-c", SPREAD + BEGIN, *given], environment)
 
-    found = subprocess.run(
-        [sys.executable, "-c", GO_ON, str(folder)], env=environment, cwd=PROJECT, check=True, capture_output=True
-    )
+    command = [sys.executable, "-c", SPREAD + GO_ON, *given]
+    found = subprocess.run(command, env=environment, cwd=PROJECT, check=True, capture_output=True)
     said: dict[str, Any] = json.loads(found.stdout)
     assert 60 <= said["before"] < 6 * COPIES
     assert said["kept"]
