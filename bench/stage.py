@@ -82,6 +82,7 @@ def stage(workers: Workers) -> Iterator[Stage]:
         ehr = stack.enter_context(calling_ehr())
         port = free_port()
         environment = _environment(port, database, queue)
+        stack.callback(_back_to, dict(os.environ))  # what is measured next makes a database of its own
         os.environ.update(environment)
         django.setup()
         call_command("migrate", verbosity=0)
@@ -96,6 +97,11 @@ def stage(workers: Workers) -> Iterator[Stage]:
             environment=environment,
             orjson=orjson_folder(HOME, python),
         )
+
+
+def _back_to(environment: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 def _environment(port: int, database: str, queue: str) -> dict[str, str]:
