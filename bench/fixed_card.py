@@ -8,8 +8,8 @@ from rest_framework.views import APIView
 
 from cds import registry
 from cds.cards import Card
+from cds.formats import body
 from cds.models import Ehr
-from hooks.formats import body
 from hooks.requests import parse, patient_id
 from hooks.responses import cards_as_json
 from hooks.trust import Caller

@@ -100,9 +100,9 @@ TEMPLATES = [
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
-    "DEFAULT_RENDERER_CLASSES": ["hooks.formats.Json"],
-    "DEFAULT_PARSER_CLASSES": ["hooks.formats.Body"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "hooks.formats.JsonOnly",
+    "DEFAULT_RENDERER_CLASSES": ["cds.formats.Json"],
+    "DEFAULT_PARSER_CLASSES": ["cds.formats.Body"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "cds.formats.JsonOnly",
     "EXCEPTION_HANDLER": "hooks.refusals.noted_and_answered",
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -12,10 +12,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cds.fhir.notification import read
+from cds.formats import Body, body
 from cds.models import Ehr, Subscription
 from cds.notified import hear
 from cds.notified.token import find
-from hooks.formats import Body, body
 
 logger = logging.getLogger(__name__)
 

@@ -27,6 +27,7 @@ from cds.fhir.client import FhirServer
 from cds.fhir.elements import Resource
 from cds.fhir.versions import Version
 from cds.flow import decide, enabled_for
+from cds.formats import body
 from cds.gather import gather
 from cds.imaging import with_imaging
 from cds.merges import noticing
@@ -38,7 +39,6 @@ from cds.present import issued, present, restricted
 from cds.service import DecisionService
 from cds.suppress import Viewer, spare
 from cds.writeback import handed_over, to_hand_over
-from hooks.formats import body
 from hooks.models import HookCall
 from hooks.requests import HookRequest, encounter_id, orders, parse, patient, patient_id, selections, user
 from hooks.responses import cards_as_json, services_as_json, system_actions_as_json

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.serving import Silent
 
 NDJSON = "application/fhir+ndjson"
 TYPES = "Condition Encounter MedicationRequest Observation Patient Procedure ServiceRequest".split()
@@ -74,18 +74,6 @@ class BulkEhr(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    @classmethod
-    @contextmanager
-    def serving(cls, resources: list[dict[str, Any]]) -> Iterator[BulkEhr]:
-        with cls(resources) as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
-                yield server
-            finally:
-                server.shutdown()
-                thread.join()
-
     # --- For the tests -------------------------------------------------------------------------------------------
     def item(self, name: str, **changed: Any) -> dict[str, Any]:
         kind = name.partition(".")[0]
@@ -143,7 +131,7 @@ def _json(body: Any) -> Said:
     return Said(body=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Silent):
     server: BulkEhr
     protocol_version = "HTTP/1.1"
 
@@ -179,6 +167,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(said.body[: len(said.body) // 2] if said.cut else said.body)
         self.close_connection = said.cut
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
-        """Tests are read in silence."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
+
+from tests.serving import Silent
 
 Resource = dict[str, Any]
 
@@ -54,18 +54,6 @@ class FhirServer(ThreadingHTTPServer):
     @property
     def base(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/fhir"
-
-    @classmethod
-    @contextmanager
-    def serving(cls, version: str, *, named: bool = False) -> Iterator[FhirServer]:
-        with cls(version, named=named) as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
-                yield server
-            finally:
-                server.shutdown()
-                thread.join()
 
     def keep(self, *resources: Resource) -> None:
         for resource in resources:
@@ -237,7 +225,7 @@ _MATCHES = {
 }
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Silent):
     server: FhirServer
 
     def do_GET(self) -> None:
@@ -276,6 +264,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the name is the base class's
-        """A test's output is its own."""

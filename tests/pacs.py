@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 from pynetdicom import AE, DEFAULT_TRANSFER_SYNTAXES, evt
+
+from tests.serving import Silent
 
 JSON = "application/dicom+json"
 
@@ -32,21 +34,12 @@ class WebArchive(ThreadingHTTPServer):
     def hear(self, content: bytes) -> None:
         """What was sent to be stored."""
 
-    @classmethod
-    @contextmanager
-    def serving(cls) -> Iterator[WebArchive]:
-        with cls() as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
-                yield server
-            finally:
-                server.closing.set()
-                server.shutdown()
-                thread.join()
+    def shutdown(self) -> None:
+        self.closing.set()
+        super().shutdown()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Silent):
     server: WebArchive
 
     def do_POST(self) -> None:
@@ -64,9 +57,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(self.server.body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it so
-        """Tests are read in silence."""
 
 
 @contextmanager

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.serving import Silent
 
 Resource = dict[str, Any]
 Answer = tuple[int, dict[str, str], Any]
@@ -70,18 +71,9 @@ class StrangeEhr(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/fhir"
 
-    @classmethod
-    @contextmanager
-    def serving(cls) -> Iterator[StrangeEhr]:
-        with cls() as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
-                yield server
-            finally:
-                server.closing.set()
-                server.shutdown()
-                thread.join()
+    def shutdown(self) -> None:
+        self.closing.set()
+        super().shutdown()
 
     # --- For the tests -------------------------------------------------------------------------------------------
     def put(self, resource: Resource) -> Resource:
@@ -217,7 +209,7 @@ def _refusal(status: int) -> Answer:
     return status, {}, {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Silent):
     server: StrangeEhr
     protocol_version = "HTTP/1.1"
 
@@ -259,6 +251,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if cut else content)
         self.close_connection = cut
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it so
-        """Tests are read in silence."""

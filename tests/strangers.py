@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
+
+from tests.serving import Silent
 
 
 class Stranger(ThreadingHTTPServer):
@@ -28,21 +28,12 @@ class Stranger(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    @classmethod
-    @contextmanager
-    def serving(cls) -> Iterator[Stranger]:
-        with cls() as server:
-            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-            thread.start()
-            try:
-                yield server
-            finally:
-                server.closing.set()
-                server.shutdown()
-                thread.join()
+    def shutdown(self) -> None:
+        self.closing.set()
+        super().shutdown()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Silent):
     server: Stranger
 
     def do_GET(self) -> None:
@@ -55,6 +46,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content or b"")))
         self.end_headers()
         self.wfile.write(content or b"")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it so
-        """Tests are read in silence."""

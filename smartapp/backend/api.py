@@ -22,8 +22,9 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from cds import scopes
+from cds.formats import Body
 from cds.prepared import insert
-from smartapp.backend import formats
+from smartapp.backend.formats import FhirBody
 from smartapp.backend.models import AccessToken, ApiCall, BackendClient
 from smartapp.backend.refusals import InsufficientScope, answered
 from smartapp.backend.scopes import READ_RESULTS
@@ -95,9 +96,7 @@ class Api(APIView):
     authentication_classes = (Bearer,)
     permission_classes = (Scoped,)
     throttle_classes = (Pace,)
-    parser_classes: tuple[type[BaseParser], ...] = (formats.Body, formats.FhirBody)
-    renderer_classes = (formats.Json,)
-    content_negotiation_class = formats.JsonOnly
+    parser_classes: tuple[type[BaseParser], ...] = (Body, FhirBody)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.began = time.perf_counter()

@@ -15,12 +15,12 @@ from cds.context import PatientContext
 from cds.errors import UnknownService
 from cds.fhir.read import Reader
 from cds.flow import decide, enabled
+from cds.formats import body
 from cds.gather import assemble
 from cds.models import Assessment, Ehr, EnabledService
 from cds.service import DecisionService
 from smartapp.backend import asked, said
 from smartapp.backend.api import Api, caller
-from smartapp.backend.formats import body
 from smartapp.backend.refusals import Busy, Issue, Unusable
 from smartapp.backend.scopes import PREDICT
 from smartapp.backend.spec import predict

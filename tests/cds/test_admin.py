@@ -18,6 +18,7 @@ from cds.models import Assessment, AuditEntry, Ehr, EnabledService
 from cds.switch import switch_off
 from hooks.models import HookCall
 from smartapp.demo_ehr import hooks as emr
+from tests.serving import serving
 from tests.strangers import Stranger
 
 
@@ -156,7 +157,7 @@ def test_a_vendors_preset_is_suggested(administrator: Client, hospital: Ehr) -> 
 
 
 def test_a_new_ehr_is_kept_inactive_and_silent(administrator: Client, site: str) -> None:
-    with Stranger.serving() as stranger:
+    with serving(Stranger()) as stranger:
         page = found_at(administrator, f"{stranger.url}/fhir", private_network="on")
     assert "Stopped at: Connection and TLS" in page
     answer = administrator.post(CONNECT, to_keep(page, active="on"))

@@ -19,6 +19,7 @@ from cds.models import Ehr
 from cds.onboarding import try_connection
 from cds.registry import get
 from tests.fhir_server import FhirServer
+from tests.serving import serving
 from tests.strange_ehr import ALL, StrangeEhr
 from tests.strangers import Stranger
 
@@ -35,7 +36,7 @@ def connected(base: str, **changed: str) -> Ehr:
 
 
 def test_the_first_request_finds_out_and_the_row_keeps_it() -> None:
-    with FhirServer.serving(Version.STU3) as server:
+    with serving(FhirServer(Version.STU3)) as server:
         ehr = connected(server.base)
         assert bearer_client(ehr, "t").version is Version.STU3
         assert bearer_client(Ehr.objects.get(), "t").version is Version.STU3
@@ -44,25 +45,25 @@ def test_the_first_request_finds_out_and_the_row_keeps_it() -> None:
 
 def test_the_token_is_not_sent_to_find_it_out() -> None:
     """The server answers /metadata only; it would answer anything else without a token with 401."""
-    with FhirServer.serving(Version.R5) as server:
+    with serving(FhirServer(Version.R5)) as server:
         assert dialect_of(connected(server.base)) == Dialect(Version.R5)
 
 
 def test_a_client_that_asks_nothing_finds_out_nothing() -> None:
-    with FhirServer.serving(Version.R5) as server:
+    with serving(FhirServer(Version.R5)) as server:
         bearer_client(connected(server.base), "t")
         assert server.asked == []
 
 
 def test_a_server_of_several_versions_is_told_which_in_each_request() -> None:
-    with FhirServer.serving(Version.R5, named=True) as server:
+    with serving(FhirServer(Version.R5, named=True)) as server:
         server.keep({"resourceType": "Patient", "id": "ada"})
         bearer_client(connected(server.base), "t").get("Patient/ada")
         assert server.accepted == ["application/fhir+json", "application/fhir+json; fhirVersion=5.0"]
 
 
 def test_a_server_of_one_version_is_not_sent_a_parameter_that_it_may_not_know() -> None:
-    with FhirServer.serving(Version.R5) as server:
+    with serving(FhirServer(Version.R5)) as server:
         server.keep({"resourceType": "Patient", "id": "ada"})
         bearer_client(connected(server.base), "t").get("Patient/ada")
         assert set(server.accepted) == {"application/fhir+json"}
@@ -72,7 +73,7 @@ def test_a_server_of_one_version_is_not_sent_a_parameter_that_it_may_not_know() 
 def test_where_it_cannot_be_found_out_r4_is_tried_and_not_kept(
     said: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Stranger.serving() as server, caplog.at_level(logging.WARNING, logger="cds.connect"):
+    with serving(Stranger()) as server, caplog.at_level(logging.WARNING, logger="cds.connect"):
         server.pages["/fhir/metadata"] = said
         ehr = connected(f"{server.url}/fhir")
         assert [dialect_of(ehr).version for _ in range(2)] == [Version.R4] * 2
@@ -82,14 +83,14 @@ def test_where_it_cannot_be_found_out_r4_is_tried_and_not_kept(
 
 
 def test_a_test_of_the_connection_learns_of_an_upgrade() -> None:
-    with FhirServer.serving(Version.R4B, named=True) as server:
+    with serving(FhirServer(Version.R4B, named=True)) as server:
         try_connection(connected(server.base, fhir_version=Version.STU3))
     row = Ehr.objects.get()
     assert row.dialect == Dialect(Version.R4B, named=True)
 
 
 def test_an_administrators_choice_among_several_versions_is_asked_for() -> None:
-    with FhirServer.serving(Version.R4, named=True) as server:
+    with serving(FhirServer(Version.R4, named=True)) as server:
         ehr = connected(server.base, fhir_version=Version.R4)
         ehr.fhir_version_named = True
         try_connection(ehr)
@@ -113,7 +114,7 @@ def test_the_same_base_keeps_its_version() -> None:
 @pytest.fixture
 def strange() -> Iterator[StrangeEhr]:
     """It has no batch, takes no `_sort` and has no MedicationRequest."""
-    with StrangeEhr.serving() as server:
+    with serving(StrangeEhr()) as server:
         server.searched_by = ("patient", "code", "category")
         server.can |= dict.fromkeys(("Condition", "ServiceRequest", "Procedure", "Encounter"), ALL)
         server.put({"resourceType": "Patient", "id": "ada", "gender": "female", "birthDate": "1974-01-15"})

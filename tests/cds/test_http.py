@@ -10,7 +10,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 import requests
@@ -18,6 +18,7 @@ from pytest_django import Settings
 
 from cds.errors import FhirError, FhirInvalid, FhirUnreachable
 from cds.http import allowed_addresses, bounded, origin
+from tests.serving import serving
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK"
 Script = Callable[["Server", socket.socket], None]
@@ -31,6 +32,10 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self, script: Script) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.script, self.over, self.heard = script, threading.Event(), list[bytes]()
+
+    def shutdown(self) -> None:
+        self.over.set()
+        super().shutdown()
 
     @property
     def port(self) -> int:
@@ -55,21 +60,13 @@ Serve = Callable[[Script | bytes], Server]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    running: list[tuple[Server, threading.Thread]] = []
+    with ExitStack() as running:
 
-    def start(script: Script | bytes) -> Server:
-        server = Server((lambda _, peer: peer.sendall(script)) if isinstance(script, bytes) else script)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        running.append((server, thread))
-        return server
+        def start(script: Script | bytes) -> Server:
+            said = (lambda _, peer: peer.sendall(script)) if isinstance(script, bytes) else script
+            return running.enter_context(serving(Server(said)))
 
-    yield start
-    for server, thread in running:
-        server.over.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        yield start
 
 
 def get(url: str, *, origins: tuple[str, ...] | None = None, private_network: bool = True) -> requests.Response:

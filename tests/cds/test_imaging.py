@@ -30,6 +30,7 @@ from tests.cds.dicom.test_orthanc import dimse, web
 from tests.cds.saved import ADA
 from tests.orthanc import PASSWORD, USER, Orthanc
 from tests.pacs import WebArchive
+from tests.serving import serving
 
 pytestmark = pytest.mark.django_db
 METFORMIN, DIABETES = registry.get("metformin-renal"), registry.get("diabetes-risk")
@@ -172,7 +173,7 @@ def test_what_goes_wrong_is_said_and_the_answer_comes_without_it(wrong: str, the
 
 @pytest.mark.parametrize(("kind", "body"), [("text/html", b"<html>"), ("application/dicom+json", b'[{"00100020": 5}]')])
 def test_an_answer_that_is_no_dicom_is_said(kind: str, body: bytes, there: Ehr) -> None:
-    with WebArchive.serving() as stranger:
+    with serving(WebArchive()) as stranger:
         stranger.kind, stranger.body = kind, body
         Pacs.objects.create(ehr=there, kind=Pacs.Kind.DICOMWEB, url=stranger.url, private_network=True, searched=True)
         found = looked(prescribing(egfr(55)), ehr=there, mrn="IMG-11")

@@ -15,6 +15,7 @@ from cds.configuration import configuration_of
 from cds.models import ConnectionTest, Ehr
 from cds.onboarding import Survey, look, try_connection
 from cds.outlook import outlook
+from tests.serving import serving
 from tests.strangers import Stranger
 
 METADATA: dict[str, Any] = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}
@@ -22,7 +23,7 @@ METADATA: dict[str, Any] = {"resourceType": "CapabilityStatement", "fhirVersion"
 
 @pytest.fixture
 def stranger() -> Iterator[Stranger]:
-    with Stranger.serving() as server:
+    with serving(Stranger()) as server:
         server.pages["/fhir/metadata"] = json.dumps(METADATA).encode()
         server.pages["/fhir/.well-known/smart-configuration"] = json.dumps(configuration(server.url)).encode()
         yield server

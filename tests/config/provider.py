@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
+from tests.serving import Silent
 from tests.strangers import Stranger
 
 
@@ -50,7 +50,7 @@ class Provider(Stranger):
         return json.dumps({"access_token": "a", "token_type": "Bearer", "id_token": signed}).encode()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Silent):
     server: Provider
 
     def do_GET(self) -> None:
@@ -67,6 +67,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content or b"")))
         self.end_headers()
         self.wfile.write(content or b"")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it so
-        """Tests are read in silence."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,14 +17,14 @@ from pytest_django import Settings
 from cds.models import AuditEntry
 from config.checks import sign_in_is_complete
 from tests.config.provider import Provider
+from tests.serving import serving
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def provider(settings: Settings) -> Iterator[Provider]:
-    with Provider.serving() as server:
-        provider = cast("Provider", server)
+    with serving(Provider()) as provider:
         settings.ADMIN_OIDC_ISSUER = provider.url
         settings.ADMIN_OIDC_CLIENT_ID = "bedside"
         settings.ADMIN_OIDC_CLIENT_SECRET = ""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Iterator
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import make_server
 
 import pytest
 from joserfc.jwk import ECKey, RSAKey
@@ -15,6 +14,7 @@ from joserfc.jwk import ECKey, RSAKey
 from cds.errors import Refused
 from cds.models import Ehr
 from hooks.jwks import key_for, seconds_to_keep
+from tests.serving import Quiet, serving
 
 
 class KeyServer:
@@ -33,23 +33,13 @@ class KeyServer:
         self.keys.append({**ECKey.generate_key("P-384").as_dict(private=False), "kid": kid})
 
 
-class Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the name is the base class's
-        """A test's output is its own."""
-
-
 @pytest.fixture
 def published(ehr: Ehr) -> Iterator[KeyServer]:
     app = KeyServer()
     app.publish("one")
-    server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    ehr.hook_jwks_url = f"http://127.0.0.1:{server.server_port}/jwks"
-    yield app
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(make_server("127.0.0.1", 0, app, handler_class=Quiet)) as server:
+        ehr.hook_jwks_url = f"http://127.0.0.1:{server.server_port}/jwks"
+        yield app
 
 
 def found(ehr: Ehr, kid: str, key_type: str = "EC") -> bool:

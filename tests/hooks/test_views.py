@@ -13,6 +13,7 @@ from cds.models import Assessment, AuditEntry, Ehr, EnabledService, Feedback
 from hooks.models import HookCall
 from smartapp.demo_ehr import hooks as emr
 from tests.conftest import finished
+from tests.serving import serving
 from tests.strangers import Stranger
 
 SERVICE = "diabetes-risk"
@@ -132,7 +133,7 @@ def test_a_fhir_server_that_is_too_slow_for_a_hook_is_a_412(hospital: Ehr, setti
     """A slow EHR must not hold its own user: what it did not say in the hook's time counts as not to be had."""
     settings.HOOK_FETCH_SECONDS = 0.2
     body = request_body("ada", prefetch=False)
-    with Stranger.serving() as slow:
+    with serving(Stranger()) as slow:
         slow.silent = True
         Ehr.objects.filter(pk=hospital.pk).update(fhir_base=f"{slow.url}/fhir")
         answer = post(body | {"fhirServer": f"{slow.url}/fhir"})

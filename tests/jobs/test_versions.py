@@ -26,6 +26,7 @@ from cds.writeback import confirm, retract, write_back
 from tests.cds.fhir.charts import chart
 from tests.conftest import forget
 from tests.fhir_server import FhirServer
+from tests.serving import serving
 
 SERVICE = registry.get("diabetes-risk")
 WRITTEN = ("RiskAssessment", "Observation", "Device", "DocumentReference", "Provenance")
@@ -34,8 +35,8 @@ IDENTIFIER = "https://bedside.dev/fhir/identifier/"
 
 @pytest.fixture(params=list(Version), ids=lambda version: version.name)
 def server(request: pytest.FixtureRequest) -> Iterator[FhirServer]:
-    with FhirServer.serving(request.param) as serving:
-        yield serving
+    with serving(FhirServer(request.param)) as server:
+        yield server
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def in_r4s_names(context: PatientContext) -> PatientContext:
 def test_the_same_facts_are_read_in_every_version(ehr: Ehr, server: FhirServer) -> None:
     found = in_r4s_names(gathered(ehr))
     assert (found.unread, found.issues) == ((), ())
-    with FhirServer.serving(Version.R4) as other:
+    with serving(FhirServer(Version.R4)) as other:
         other.keep(*chart(Version.R4, found.now))
         twin = Ehr(name="R4", fhir_base=other.base, private_network=True, fhir_version=Version.R4)
         server.chart.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from django.test import Client
 from cds.models import Ehr
 from smartapp.demo_ehr.context import launch_token
 from tests.conftest import forget
+from tests.serving import serving
 from tests.smartapp.pages import form_of, text
 from tests.smartapp.stranger import Hospital
 
@@ -67,12 +67,8 @@ def saved(browser: Browser) -> str:
 def stranger() -> Iterator[Hospital]:
     """A hospital on the network that nobody has registered."""
     forget()
-    with Hospital() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(Hospital()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl
 
 from joserfc.jwk import KeySet, RSAKey
+
+from tests.serving import Silent
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Hospital(ThreadingHTTPServer):
         return 200, json.dumps(keys if path == "/jwks" else self.configuration).encode()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Silent):
     server: Hospital
 
     def do_GET(self) -> None:
@@ -76,6 +78,3 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
-        """Tests are read in silence."""

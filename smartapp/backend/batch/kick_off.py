@@ -12,13 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cds import tasks
+from cds.formats import Body
 from cds.models import Ehr, PopulationRun
 from cds.population import open_run
-from smartapp.backend import formats
 from smartapp.backend.api import Api, caller
 from smartapp.backend.batch import question
 from smartapp.backend.batch.arriving import Arriving, arriving
 from smartapp.backend.batch.own import address
+from smartapp.backend.formats import FhirBody
 from smartapp.backend.models import BackendClient, Batch
 from smartapp.backend.predict import service_called, shown
 from smartapp.backend.refusals import Issue, Unusable
@@ -38,8 +39,8 @@ class ScoreBatch(Api):
         question.PlainNdjsonBody,
         question.Gzipped,
         question.FormBody,
-        formats.FhirBody,
-        formats.Body,
+        FhirBody,
+        Body,
     )
 
     def post(self, request: Request) -> Response:

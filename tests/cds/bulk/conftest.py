@@ -14,6 +14,7 @@ from cds.population import open_run, sweep
 from smartapp.demo_ehr.cast import read_cast
 from tests.bulk_ehr import BulkEhr
 from tests.conftest import forget
+from tests.serving import serving
 
 Source = PopulationRun.Source
 
@@ -34,7 +35,7 @@ def _no_token_kept() -> Iterator[None]:
 @pytest.fixture
 def exporter() -> Iterator[BulkEhr]:
     forget()
-    with BulkEhr.serving(read_cast()) as server:
+    with serving(BulkEhr(read_cast())) as server:
         yield server
 
 
@@ -66,6 +67,6 @@ def gone_on(run: PopulationRun) -> PopulationRun:
 @pytest.fixture
 def files(exporter: BulkEhr) -> Iterator[BulkEhr]:
     """Another server, where only files lie."""
-    with BulkEhr.serving([]) as server:
+    with serving(BulkEhr([])) as server:
         server.files = exporter.files
         yield server

@@ -16,6 +16,7 @@ from tests.cds.dicom.test_orthanc import dimse, secured, web
 from tests.certificates import Authority
 from tests.orthanc import Orthanc
 from tests.pacs import WebArchive, dimse_archive
+from tests.serving import serving
 
 pytestmark = pytest.mark.django_db
 
@@ -113,7 +114,7 @@ def test_a_wrong_password_stops_at_the_search(secret: bytes, remedy: str, ehr: E
 
 @pytest.mark.parametrize(("kind", "body"), [("text/html", b"<html>"), ("application/dicom+json", b"half")])
 def test_a_web_page_is_no_archive(kind: str, body: bytes, ehr: Ehr) -> None:
-    with WebArchive.serving() as stranger:
+    with serving(WebArchive()) as stranger:
         stranger.kind, stranger.body = kind, body
         Pacs.objects.create(ehr=ehr, kind=Pacs.Kind.DICOMWEB, url=stranger.url, private_network=True)
         assert stopped_at(ehr) == "search (QIDO-RS)"

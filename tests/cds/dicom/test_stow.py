@@ -19,11 +19,12 @@ from cds.errors import ArchiveInvalid, ArchiveRefused, ArchiveUnreachable
 from cds.http import bounded
 from tests.cds.saved import ADA, OBSERVATION, REPORT
 from tests.pacs import WebArchive
+from tests.serving import serving
 
 
 @pytest.fixture
 def archive() -> Iterator[WebArchive]:
-    with WebArchive.serving() as server:
+    with serving(WebArchive()) as server:
         yield server
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from wsgiref.simple_server import make_server
 
@@ -12,26 +11,22 @@ import requests
 from cds.fhir.client import FhirServer
 from cds.fhir.searches import Searches
 from cds.http import bounded
-from tests.cds.gather.gathering import PATIENT, Hospital, Quiet, bundle
+from tests.cds.gather.gathering import PATIENT, Hospital, bundle
+from tests.serving import Quiet, serving
 
 
 @pytest.fixture
 def hospital() -> Iterator[Hospital]:
     app = Hospital()
-    server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
-    app.base = f"http://127.0.0.1:{server.server_port}/fhir"
-    app.pages = {
-        "Patient/123": PATIENT,
-        "Condition": bundle(),
-        "MedicationRequest": bundle(),
-        "Observation": {"hba1c": bundle(), "glucose": bundle()},
-    }
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield app
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(make_server("127.0.0.1", 0, app, handler_class=Quiet)) as server:
+        app.base = f"http://127.0.0.1:{server.server_port}/fhir"
+        app.pages = {
+            "Patient/123": PATIENT,
+            "Condition": bundle(),
+            "MedicationRequest": bundle(),
+            "Observation": {"hba1c": bundle(), "glucose": bundle()},
+        }
+        yield app
 
 
 @pytest.fixture

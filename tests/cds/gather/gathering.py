@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -75,11 +74,6 @@ class Hospital:
             status, answer = self.get(entry["request"]["url"])
             entries.append({"response": {"status": f"{status} Said"}, "resource": answer})
         return {"resourceType": "Bundle", "type": "batch-response", "entry": entries}
-
-
-class Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the name is the base class's
-        """A test's output is its own."""
 
 
 # --- Resources

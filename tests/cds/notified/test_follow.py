@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -23,6 +22,7 @@ from smartapp.demo_ehr.store import chart_store
 from smartapp.demo_ehr.subscriptions import BACKPORT, TOPIC
 from tests.cds.notified.conftest import Listener
 from tests.cds.notified.notices import STYLES, measured, notice
+from tests.serving import serving
 from tests.smartapp.stranger import Hospital
 
 
@@ -162,20 +162,22 @@ class Busy(Hospital):
         return 200, json.dumps({"resourceType": "Bundle", "entry": [{"resource": result}], "link": more}).encode()
 
 
+H = TypeVar("H", bound=Hospital)
+
+
 @contextmanager
-def told_by(server: Hospital) -> Iterator[None]:
+def told_by(server: H) -> Iterator[H]:
     """It takes the demo hospital's place."""
     server.pages["/token"] = (200, {"access_token": "a", "token_type": "bearer", "expires_in": 300})
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    Ehr.objects.update(fhir_base=f"{server.url}/fhir", fhir_version="4.0")
-    yield
-    server.shutdown()
+    with serving(server):
+        Ehr.objects.update(fhir_base=f"{server.url}/fhir", fhir_version="4.0")
+        yield server
 
 
 def test_more_results_than_are_read_in_one_go_are_read_in_two(ehr: Ehr, settings: Settings) -> None:
     settings.FHIR_MAX_PAGES = 1
     listener = Listener(ehr)
-    with Busy() as server, told_by(server):
+    with told_by(Busy()) as server:
         listener.hears(b"")
         long_ago(listener, searched_until=timedelta(days=10))
         follow(listener.pk)
@@ -189,7 +191,7 @@ def test_more_results_than_are_read_in_one_go_are_read_in_two(ehr: Ehr, settings
 def test_the_half_that_was_read_is_not_read_again(ehr: Ehr, settings: Settings) -> None:
     settings.FHIR_MAX_PAGES = 1
     listener = Listener(ehr)
-    with Busy() as server, told_by(server):
+    with told_by(Busy()) as server:
         server.answers = 2
         listener.hears(b"")
         long_ago(listener, searched_until=timedelta(days=10))
@@ -200,7 +202,7 @@ def test_the_half_that_was_read_is_not_read_again(ehr: Ehr, settings: Settings) 
 
 def test_an_event_that_can_never_be_read_keeps_nobody_waiting_and_is_searched_for(ehr: Ehr) -> None:
     listener = Listener(ehr)
-    with Busy() as server, told_by(server):
+    with told_by(Busy()) as server:
         listener.hears(notice(kind="handshake"))
         listener.hears(notice((1, "Observation/broken"), (2, "Patient/bruno")))
         follow(listener.pk)
@@ -212,7 +214,7 @@ def test_an_event_that_can_never_be_read_keeps_nobody_waiting_and_is_searched_fo
 
 def test_an_ehr_that_asks_to_be_left_alone_is(ehr: Ehr) -> None:
     listener = Listener(ehr)
-    with Busy() as server, told_by(server):
+    with told_by(Busy()) as server:
         server.headers["Retry-After"] = "3600"
         listener.hears(b"")
         follow(listener.pk)
@@ -236,7 +238,7 @@ class Telling(Hospital):
 @pytest.mark.parametrize("news", [b"", notice((1, "Observation/another"))], ids=["a ping", "an event"])
 def test_what_comes_meanwhile_is_followed_up_as_well(ehr: Ehr, news: bytes) -> None:
     listener = Listener(ehr)
-    with Telling() as server, told_by(server):
+    with told_by(Telling()) as server:
         server.meanwhile = lambda: listener.hears(news)
         listener.hears(b"")
         follow(listener.pk)

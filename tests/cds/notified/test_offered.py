@@ -16,6 +16,7 @@ from cds.notified.subscribe import ask, listen, offered
 from tests.cds.notified.notices import notice
 from tests.conftest import forget
 from tests.fhir_server import FhirServer
+from tests.serving import serving
 
 Style = Subscription.Style
 TOPIC = "https://ehr.example/SubscriptionTopic/result"
@@ -33,8 +34,8 @@ def ehr(server: FhirServer, db: None) -> Ehr:
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Iterator[FhirServer]:
-    with FhirServer.serving(request.param) as serving:
-        yield serving
+    with serving(FhirServer(request.param)) as server:
+        yield server
 
 
 of_r4 = pytest.mark.parametrize("server", ["4.0", "4.3"], indirect=True)

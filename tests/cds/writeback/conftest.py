@@ -22,6 +22,7 @@ from cds.models import Assessment, Ehr, EnabledService, WriteBack
 from cds.writeback import write_back
 from cds.writeback.hand import May, as_the_server_says
 from smartapp.demo_ehr.cast import read_cast
+from tests.serving import serving
 from tests.strange_ehr import StrangeEhr
 
 SERVICE = registry.get("diabetes-risk")
@@ -87,7 +88,7 @@ def ada(transactional_db: None, settings: Settings) -> Iterator[Ada]:
     """Time-outs are long: no test depends on how busy this machine is."""
     settings.FHIR_TIMEOUT_SECONDS = settings.FHIR_ANSWER_SECONDS = 30
     caches["process"].clear()
-    with StrangeEhr.serving() as server:
+    with serving(StrangeEhr()) as server:
         server.can |= dict.fromkeys(("Condition", "MedicationRequest", "Procedure", "Encounter"), ("search-type",))
         for resource in read_cast():
             if resource["id"] == "ada" or resource.get("subject", {}).get("reference") == "Patient/ada":

@@ -18,6 +18,7 @@ from cds.models import Pacs, WriteBack
 from cds.writeback import outbox, resume
 from tests.cds.writeback.conftest import Ada
 from tests.pacs import WebArchive, dimse_archive
+from tests.serving import serving
 
 Status = WriteBack.Status
 NO_ROOM, NOT_LIKE_THIS, BREAKS_OFF = 0xA700, 0xA900, -1
@@ -63,7 +64,7 @@ class Stow(WebArchive):
 
 @contextmanager
 def stow(kept: Kept, row: Pacs) -> Iterator[None]:
-    with Stow.serving() as server:
+    with serving(Stow()) as server:
         assert isinstance(server, Stow)
         server.kept, row.url = kept, server.url
         row.save()

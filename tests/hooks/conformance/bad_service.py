@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import make_server
+
+from tests.serving import Quiet, serving
 
 SERVICES: dict[str, Any] = {
     "services": [
@@ -29,14 +30,5 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 @contextmanager
 def bad_service() -> Iterator[str]:
     """Its base URL, while it runs."""
-    with make_server("127.0.0.1", 0, application, handler_class=_Quiet) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(make_server("127.0.0.1", 0, application, handler_class=Quiet)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
-        """Tests are read in silence."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import make_server
 
 import pytest
 from django.core.cache import caches
@@ -17,6 +16,7 @@ from cds.errors import Refused
 from cds.models import Ehr
 from smartapp.backend.jwks import key_for
 from smartapp.backend.models import BackendClient
+from tests.serving import Quiet, serving
 from tests.smartapp.backend.outside import EC, RSA, Outside
 
 
@@ -47,23 +47,13 @@ class KeyServer:
         self.keys.append({**ECKey.generate_key("P-384").as_dict(private=False), "kid": kid, **more})
 
 
-class Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the name is the base class's
-        """A test's output is its own."""
-
-
 @pytest.fixture
 def publisher() -> Iterator[tuple[KeyServer, str]]:
     caches["process"].clear()
     app = KeyServer()
     app.publish("one")
-    server = make_server("127.0.0.1", 0, app, handler_class=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield app, f"http://127.0.0.1:{server.server_port}/jwks"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(make_server("127.0.0.1", 0, app, handler_class=Quiet)) as server:
+        yield app, f"http://127.0.0.1:{server.server_port}/jwks"
 
 
 @pytest.fixture

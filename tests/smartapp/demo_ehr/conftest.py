@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from pytest_django import Settings
 
 from smartapp.demo_ehr import hooks
 from smartapp.demo_ehr.store import chart_store
+from tests.serving import Silent, serving
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,7 @@ class App(ThreadingHTTPServer):
         return self.status, {"cards": self.cards} if path == "/cds-services/risk" else {}
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Silent):
     server: App
 
     def do_GET(self) -> None:
@@ -109,16 +109,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
-        """Tests are read in silence."""
-
 
 @pytest.fixture
 def app(settings: Settings) -> Iterator[App]:
-    with App() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(App()) as server:
         settings.BASE_URL = server.url
         yield server
-        server.shutdown()
-        thread.join()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import queue
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from pytest_django import Settings
 from smartapp.demo_ehr.store import chart_store
 from smartapp.demo_ehr.subscriptions import BACKPORT, TOPIC
 from tests.cds.notified.notices import measured
+from tests.serving import Silent, serving
 from tests.smartapp.demo_ehr.conftest import Fhir
 
 SECONDS = 20
@@ -35,7 +35,7 @@ class EndPoint(ThreadingHTTPServer):
         return self.got.get(timeout=SECONDS)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Silent):
     server: EndPoint
 
     def do_POST(self) -> None:
@@ -50,20 +50,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self.do_POST()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
-        """Tests are read in silence."""
-
 
 @pytest.fixture
 def end_point(settings: Settings) -> Iterator[EndPoint]:
-    with EndPoint() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(EndPoint()) as server:
         settings.BASE_URL = f"http://127.0.0.1:{server.server_port}"
         yield server
         chart_store().reset()
-        server.shutdown()
-        thread.join()
 
 
 def asked(

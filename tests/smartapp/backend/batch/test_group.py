@@ -14,6 +14,7 @@ from smartapp.backend.scopes import SCORE_BATCH
 from smartapp.demo_ehr.cast import read_cast
 from tests.bulk_ehr import BulkEhr
 from tests.conftest import forget
+from tests.serving import serving
 from tests.smartapp.backend.batch.asking import THE_CAST, Asking, work
 from tests.smartapp.backend.outside import Outside
 from tests.smartapp.backend.test_predict import issues
@@ -28,7 +29,7 @@ def asking(outside: Outside, spool: Path) -> Iterator[Asking]:
     """At a hospital that exports the cast, and has one group open."""
     forget()
     system.forget()
-    with BulkEhr.serving(read_cast()) as server:
+    with serving(BulkEhr(read_cast())) as server:
         exporting = Ehr.objects.create(
             name="Exporting hospital",
             environment=Ehr.Environment.TEST,

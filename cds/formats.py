@@ -1,4 +1,4 @@
-"""JSON comes in and JSON goes out, as bytes: our shapes decode a body once, and faster than a dict could be built."""
+"""At every door JSON comes in and goes out as bytes: our shapes decode a body once, and faster than a dict could be built."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Json(BaseRenderer):
 
 
 class JsonOnly(DefaultContentNegotiation):
-    """What a caller says it accepts is not weighed: CDS Hooks knows JSON only."""
+    """What a caller says it accepts is not weighed: there is one form of each answer."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
