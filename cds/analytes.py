@@ -66,7 +66,7 @@ class Analyte(Struct, frozen=True, kw_only=True):
 
     def judged(self, value: float, unit: str) -> float | str:
         """`value` in the canonical unit; or why it cannot be used."""
-        canonical = self.convert(value, unit)
+        canonical = value if unit == self.unit else self.convert(value, unit)
         if canonical is None:
             return f"unit {unit!r} not understood" if unit else "no unit"
         low, high = self.plausible
