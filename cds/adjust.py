@@ -1,7 +1,8 @@
 """The settings of a service at an EHR: from which probability on it alerts, how often a card is shown, what is written.
 
 While somebody is shown the service another setting takes two people, as a step up does. Less writing, or a facility that is
-switched off, takes one and is done at once. Each change is a `SettingsChange` and an audit entry.
+switched off, takes one and is done at once. Each change is in the audit trail, and a `SettingsChange` unless it adds or
+removes a facility.
 Why: docs/decisions/007-two-people.md.
 """
 

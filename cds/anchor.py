@@ -24,7 +24,8 @@ def append(sequence: int, seal: str) -> None:
     settings.AUDIT_ANCHOR_FILE.parent.mkdir(parents=True, exist_ok=True)
     target = os.open(settings.AUDIT_ANCHOR_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(target, line)
+        if os.write(target, line) != len(line):
+            raise OSError("the anchor file took only a part of its line")
         os.fsync(target)
     finally:
         os.close(target)
@@ -34,18 +35,26 @@ def exists() -> bool:
     return settings.AUDIT_ANCHOR_FILE.exists()
 
 
-def read() -> Iterator[Anchor]:
-    """The lines that are there now; what is appended while they are read is left for the next time."""
-    size = settings.AUDIT_ANCHOR_FILE.stat().st_size if exists() else 0
-    return _lines(size)
+class Anchors:
+    """The lines that are there now; what is appended while they are read is left for the next time.
 
+    `unreadable`: how many were passed over so far. A disk that was full may have torn one.
+    """
 
-def _lines(size: int) -> Iterator[Anchor]:
-    if not size:
-        return
-    with settings.AUDIT_ANCHOR_FILE.open("rb") as lines:
-        for line in lines:
-            size -= len(line)
-            yield msgspec.json.decode(line, type=Anchor)
-            if size <= 0:
-                return
+    def __init__(self) -> None:
+        self._size = settings.AUDIT_ANCHOR_FILE.stat().st_size if exists() else 0
+        self.unreadable = 0
+
+    def __iter__(self) -> Iterator[Anchor]:
+        left = self._size
+        if not left:
+            return
+        with settings.AUDIT_ANCHOR_FILE.open("rb") as lines:
+            for line in lines:
+                try:
+                    yield msgspec.json.decode(line, type=Anchor)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    self.unreadable += 1
+                left -= len(line)
+                if left <= 0:
+                    return

@@ -64,7 +64,8 @@ def _seal_batch() -> int:
 
 def verify() -> Iterator[Broken]:
     """Every link that does not hold: changed, removed, swapped, inserted, cut off or re-written. Reads as it goes."""
-    anchored = anchor.read()  # first, so that what is sealed meanwhile is not missed in the chain
+    anchors = anchor.Anchors()  # first, so that what is sealed meanwhile is not missed in the chain
+    anchored = iter(anchors)
     at = next(anchored, None)
     reached = 0
     for reached, found, problem in _links():
@@ -76,6 +77,8 @@ def verify() -> Iterator[Broken]:
             at = next(anchored, None)
     if at:
         yield Broken(sequence=reached + 1, reason=f"cut off here: the anchor file knows {at.sequence} and more")
+    if anchors.unreadable:
+        yield Broken(sequence=reached, reason=f"the anchor file has unreadable lines: {anchors.unreadable}")
     if reached and not anchor.exists():
         yield Broken(sequence=reached, reason="there is no anchor file, so nobody can tell if it ends here")
 

@@ -106,16 +106,14 @@ def pregnant(context: PatientContext) -> bool:
         return True
     ends = [
         *(fact.end.day if fact.end else fact.start.day for fact in deliveries if fact.start),
-        *(_pregnancy_end(fact, over) for fact in pregnancies if fact.start or fact.end),
+        *(fact.end.day for fact in pregnancies if fact.end),
+        *(_pregnancy_end(fact.start.day, over) for fact in pregnancies if fact.start and not fact.end),
     ]
     return any(context.today <= end + timedelta(days=AFTER_PREGNANCY_DAYS) for end in ends)
 
 
-def _pregnancy_end(fact: Coded, over: list[date]) -> date:
-    """As recorded; else the first day on which it was over; else by its longest course, so that none goes on for ever."""
-    if fact.end or fact.start is None:
-        return fact.end.day if fact.end else date.max
-    start = fact.start.day
+def _pregnancy_end(start: date, over: list[date]) -> date:
+    """The first day on which it was over; else by its longest course, so that none goes on for ever."""
     return min([day for day in over if day >= start] + [start + timedelta(days=PREGNANCY_DAYS)])
 
 

@@ -62,10 +62,6 @@ def loinc(*codes: str) -> frozenset[Code]:
     return frozenset(Code(LOINC, code) for code in codes)
 
 
-def snomed(*codes: str) -> frozenset[Code]:
-    return frozenset(Code(SNOMED, code) for code in codes)
-
-
 BLOOD_PRESSURE_PANELS = loinc("85354-9", "55284-4")
 HBA1C_ORDER = Code(LOINC, "4548-4")
 FASTING_GLUCOSE_ORDER = Code(LOINC, "1558-6")

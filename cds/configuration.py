@@ -10,6 +10,7 @@ from django.core.cache import cache
 
 from cds.connect import session_for
 from cds.errors import FhirError, FhirInvalid, FhirUnreachable
+from cds.fhir.decoding import UNREADABLE
 from cds.http import origin
 from cds.models import Ehr
 from cds.oauth import origins_of
@@ -55,14 +56,14 @@ def _well_known(ehr: Ehr) -> SmartConfiguration | None:
         return None
     try:
         return from_well_known(content)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise FhirInvalid("the smart-configuration is incomplete", url=ehr.fhir_base) from error
 
 
 def _oauth_uris(ehr: Ehr) -> SmartConfiguration:
     try:
         return from_metadata(_read(ehr, "metadata") or b"{}")
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise FhirInvalid("the CapabilityStatement cannot be read", url=ehr.fhir_base) from error
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from cds import audit
 from cds.errors import BadInput
+from cds.fhir.decoding import UNREADABLE
 from cds.hints import hints
 from cds.models import Assessment, Ehr, Feedback, IssuedCard
 from cds.service import DecisionService
@@ -71,7 +72,7 @@ def hear(body: bytes, *, service: DecisionService, ehr: Ehr) -> list[Feedback]:
     """Store each entry; an unknown card is kept and logged, since another of our servers may have issued it."""
     try:
         entries = msgspec.json.decode(body, type=_Body).feedback
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise BadInput("the feedback does not have the shape that CDS Hooks gives it") from error
     with transaction.atomic():
         heard = [

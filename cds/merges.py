@@ -97,8 +97,8 @@ def _merged(ehr: Ehr, old: str, new: str, *, by_survivor: bool, at: datetime | N
         if not fresh:
             return
         audit.record("merge", actor=audit.US, ehr=ehr, patient_key=old, subject=new)
-    if ehr.opt_outs.filter(patient_key=old).exists():
-        opt_out_by_key(ehr, new, actor=audit.US)
+        if ehr.opt_outs.filter(patient_key=old).exists():
+            opt_out_by_key(ehr, new, actor=audit.US)
 
 
 def _parted(ehr: Ehr, merge: Merge, *, at: datetime | None) -> None:

@@ -25,7 +25,7 @@ def opt_out(ehr: Ehr, patient_id: str, *, actor: str) -> bool:
 
 
 def opt_out_by_key(ehr: Ehr, key: str, *, actor: str) -> bool:
-    """The same, of a patient whose id is not known here."""
+    """The same, of a patient whose id is not known here. Where the record goes on in another one, the no goes there, too."""
     with transaction.atomic():
         _, created = OptOut.objects.get_or_create(ehr=ehr, patient_key=key)
         assessments = Assessment.objects.filter(ehr=ehr, patient_key=key)
@@ -38,6 +38,9 @@ def opt_out_by_key(ehr: Ehr, key: str, *, actor: str) -> bool:
         call_off_all(ehr, key, actor=actor, failure="The patient has opted out.")
         if created:
             audit.record("opt-out", actor=actor, ehr=ehr, patient_key=key)
+        for merge in ehr.merges.filter(from_key=key, undone_at=None):
+            if not ehr.opt_outs.filter(patient_key=merge.into_key).exists():
+                opt_out_by_key(ehr, merge.into_key, actor=actor)
     if not settings.AUDIT_HOLD:
         forget(assessments)
         Replayed.objects.filter(assessment__in=assessments).delete()  # a reviewer's page repeats facts

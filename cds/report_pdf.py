@@ -20,7 +20,6 @@ from scoring.plots import THEMES, svg
 
 logger = logging.getLogger(__name__)
 
-CONTENT_TYPE = "application/pdf"
 _STANDARDS = ["a-2a", "ua-1"]
 _TEMPLATE = settings.BASE_DIR / "templates" / "cds" / "report.typ"
 _ALWAYS = (

@@ -5,7 +5,7 @@ Of whom: those who were asked about here lately, a finished population run, or t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -201,7 +201,7 @@ def population(here: EnabledService, *, days: int) -> Population:
         shadow_of=None,
         created_at__gt=timezone.now() - timedelta(days=days),
     )
-    newest = list(rows.defer("snapshot").order_by("-created_at")[:MOST_READ])
+    newest = rows.defer("snapshot").order_by("-created_at")[:MOST_READ]
     truths = _truths(here, newest)
     answers = tuple(
         Answered(
@@ -217,10 +217,9 @@ def population(here: EnabledService, *, days: int) -> Population:
     return Population(service=registry.get(here.service_id), answers=answers, more=rows.count() - len(newest))
 
 
-def _truths(here: EnabledService, rows: Sequence[Assessment]) -> dict[UUID, bool | None]:
+def _truths(here: EnabledService, rows: QuerySet[Assessment]) -> dict[UUID, bool | None]:
     known = Prediction.objects.filter(site=str(here.ehr_id), service_id=here.service_id).exclude(label=None)
-    ids = {row.pk for row in rows}
-    return {case: label for case, label in known.values_list("case", "label") if case in ids}
+    return dict(known.filter(case__in=rows.values("pk")).values_list("case", "label"))
 
 
 def _people(answers: Iterable[Answered]) -> int:

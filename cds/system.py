@@ -58,8 +58,9 @@ class Granted(msgspec.Struct, frozen=True, kw_only=True):
         return "Granted(...)"
 
 
-_granted: dict[tuple[int, str, str], Granted] = {}
-_asking: defaultdict[tuple[int, str, str], threading.Lock] = defaultdict(threading.Lock)
+_Key = tuple[int, str, str, str]  # the EHR, its base, our client id there, the scopes
+_granted: dict[_Key, Granted] = {}
+_asking: defaultdict[_Key, threading.Lock] = defaultdict(threading.Lock)
 
 
 def system_client(ehr: Ehr, *, needed: Iterable[str], wanted: Iterable[str] = ()) -> FhirServer:
@@ -91,7 +92,7 @@ class Access(AuthBase):
         if not ehr.system_client_id:
             raise FhirRefused("no client id for work without a user is entered for this EHR", url=ehr.fhir_base)
         self.ehr, self.asked, self.given = ehr, asked, tuple[str, ...]()
-        self.key = (ehr.pk, ehr.system_client_id, " ".join(asked))
+        self.key = (ehr.pk, ehr.fhir_base, ehr.system_client_id, " ".join(asked))
 
     def client(self) -> FhirServer:
         opens = partial(scopes.opens, self.given, levels=_LEVELS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 from pathlib import Path
@@ -29,8 +30,8 @@ def number(name: str, default: float) -> float:
         parsed = float(value)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} must be a number, not {value!r}") from error
-    if parsed < 0:
-        raise ImproperlyConfigured(f"{name} must not be negative")
+    if not (math.isfinite(parsed) and parsed >= 0):
+        raise ImproperlyConfigured(f"{name} must be a number from 0 on, not {value!r}")
     return parsed
 
 
@@ -55,11 +56,9 @@ def given(name: str) -> str:
 
 
 def secret(name: str, *, kept_in: Path) -> str:
-    """The variable, or the file that `NAME_FILE` names, or one made once and kept (embedded mode)."""
-    if value := text(name):
+    """What is given, or one made once and kept (embedded mode)."""
+    if value := given(name):
         return value
-    if path := text(f"{name}_FILE"):
-        return Path(path).read_text().strip()
     kept = kept_in / name.lower()
     if not kept.exists():
         kept_in.mkdir(parents=True, exist_ok=True)

@@ -125,14 +125,21 @@ STEPS = ("discovery", "hook", "launch", "see_why", "save", "read_back", "archive
 
 def play(say: Callable[[str], None]) -> str:
     """Play every step; "" or the name of the step that failed."""
-    job = MainJob()
-    with serving():
-        for name in STEPS:
-            try:
-                say(f"ok    {name.replace('_', ' '):18} {getattr(job, name)()}")
-            except (StepFailed, requests.RequestException, LookupError, StopIteration) as error:
-                say(f"FAIL  {name.replace('_', ' '):18} {error}")
-                return name
+    try:
+        with serving():
+            return _play(MainJob(), say)
+    except StepFailed as error:
+        say(f"FAIL  {'start':18} {error}")
+        return "start"
+
+
+def _play(job: MainJob, say: Callable[[str], None]) -> str:
+    for name in STEPS:
+        try:
+            say(f"ok    {name.replace('_', ' '):18} {getattr(job, name)()}")
+        except (StepFailed, requests.RequestException, LookupError, StopIteration) as error:
+            say(f"FAIL  {name.replace('_', ' '):18} {error}")
+            return name
     return ""
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from cds.models import Ehr
 from hooks.models import HookCall
 
 WEEK = timedelta(days=7)
@@ -38,10 +39,11 @@ class Key:
 
 
 def prefetched() -> list[Key]:
-    """Of the latest calls of this week, about people only."""
+    """Of the latest calls of this week about people; at a test EHR, where all are invented, of every call."""
     found: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
-    calls = HookCall.objects.filter(received_at__gt=timezone.now() - WEEK).exclude(prefetch={}).order_by("-received_at")
-    rows = calls.values_list("ehr__name", "service_id", "prefetch")[:LATEST_CALLS]
+    calls = HookCall.objects.filter(received_at__gt=timezone.now() - WEEK).exclude(prefetch={})
+    people = calls.exclude(test=True, ehr__environment=Ehr.Environment.PRODUCTION).order_by("-received_at")
+    rows = people.values_list("ehr__name", "service_id", "prefetch")[:LATEST_CALLS]
     for ehr, service_id, states in rows:
         for key, state in states.items():
             found[ehr, service_id, key][state] += 1

@@ -18,7 +18,7 @@ from cds.admin.acting import why_field
 from cds.admin.happened import ReadOnly
 from cds.errors import BadInput
 from cds.models import KnownLimit, WriteBack
-from cds.writeback import ask
+from cds.writeback import ask, outbox
 from cds.writeback.alone import can
 from cds.writeback.call_off import SAVING
 from cds.writeback.outbox import UNSENT
@@ -88,7 +88,7 @@ def again_page(model_admin: WriteBackAdmin, request: HttpRequest) -> HttpRespons
     """What will happen, and why it should."""
     if not model_admin.has_resend_permission(request):
         raise PermissionDenied
-    rows = _picked(request).exclude(status=WriteBack.Status.SENT)
+    rows = outbox.resendable(_picked(request))
     form = WhyForm(request.POST or None)
     if form.is_valid():
         try:

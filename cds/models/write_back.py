@@ -77,6 +77,9 @@ class WriteBack(models.Model):
     seen_key = models.CharField(max_length=64, blank=True, help_text="A keyed hash of the patient as confirmed.")
     payload = EncryptedField(null=True, help_text="The report on its way to the archive; gone once it is there.")
     reason = models.CharField(max_length=200, blank=True, help_text="Why it was sent again.")
+    called_off_at = models.DateTimeField(
+        null=True, help_text="A person, or the patient's no, stopped it: not sent again."
+    )
     sent_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -22,6 +22,7 @@ from cds.notified import listening
 from cds.opening import open_assessment
 from cds.service import DecisionService
 from cds.system import system_client
+from scoring.errors import ScoringError
 
 logger = logging.getLogger(__name__)
 
@@ -36,19 +37,26 @@ def rescore(row_id: int) -> list[str]:
     if row.due_at is None or row.patient_id is None:
         return []
     try:
-        opened = _ask(row.ehr, bytes(row.patient_id).decode())
+        opened, broken = _ask(row.ehr, bytes(row.patient_id).decode())
     except CdsError as error:
         _put_off(row, error)
         return []
-    _finish(row)
+    if broken:
+        _put_off(row, broken)
+    else:
+        _finish(row)
     return [str(one.pk) for one in opened]
 
 
-def _ask(ehr: Ehr, patient_id: str) -> list[Assessment]:
-    if ehr.opted_out(patient_id):
-        return []
-    answers = [_ask_one(service, here, patient_id) for service, here in listening.services(ehr)]
-    return [one for one in answers if one is not None]
+def _ask(ehr: Ehr, patient_id: str) -> tuple[list[Assessment], ScoringError | None]:
+    """What the EHR does not give, no service gets; a service without a model keeps no other from being asked."""
+    opened, broken = list[Assessment](), None
+    for service, here in [] if ehr.opted_out(patient_id) else listening.services(ehr):
+        try:
+            opened += filter(None, [_ask_one(service, here, patient_id)])
+        except ScoringError as error:
+            broken = error
+    return opened, broken
 
 
 def _ask_one(service: DecisionService, here: EnabledService, patient_id: str) -> Assessment | None:
@@ -78,7 +86,7 @@ def _finish(row: Rescoring) -> None:
         mine.update(**done)
 
 
-def _put_off(row: Rescoring, error: CdsError) -> None:
+def _put_off(row: Rescoring, error: CdsError | ScoringError) -> None:
     """What may work later is tried again, later each time; what never will is kept for the administrator, without the id."""
     lost = row.tries + 1 >= MOST_TRIES or not _may_work_later(error)
     logger.warning("rescoring %s: %s%s", row.pk, type(error).__name__, ", given up" if lost else "")
@@ -90,6 +98,8 @@ def _put_off(row: Rescoring, error: CdsError) -> None:
     mine.update(due_at=timezone.now() + wait, **known)
 
 
-def _may_work_later(error: CdsError) -> bool:
-    """Required data that could not be had may be there once the EHR answers again."""
+def _may_work_later(error: CdsError | ScoringError) -> bool:
+    """Required data that could not be had may be there once the EHR answers again, a model once one is approved."""
+    if isinstance(error, ScoringError):
+        return True
     return error.retry or (isinstance(error, MissingData) and not isinstance(error, ProtectedData))

@@ -54,7 +54,7 @@ def _read(file: Path) -> Iterator[_Version]:
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 yield from _version(line, file=file, number=number)
-    except (EOFError, zlib.error):
+    except (EOFError, gzip.BadGzipFile, zlib.error):
         logger.warning("%s breaks off after line %d: Lists after it are not known", file.name, number)
 
 

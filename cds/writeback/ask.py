@@ -14,13 +14,13 @@ from cds.writeback.call_off import stop
 
 
 def send_again(row_ids: Iterable[int], *, by: str, why: str) -> int:
-    """Queue what waits or failed; how many. What their EHRs refused before is asked for again.
+    """Queue what waits or failed and was not called off; how many. What their EHRs refused before is asked for again.
 
     `by`: who, in any words that tell them apart; the audit keeps a keyed hash.
     """
     said = reason(why)[:200]
     with transaction.atomic():
-        rows = list(WriteBack.objects.filter(pk__in=row_ids).select_related("assessment__ehr"))
+        rows = list(outbox.resendable(WriteBack.objects.filter(pk__in=row_ids)).select_related("assessment__ehr"))
         for row in rows:
             _note("send-again", row, by=by, reason=said)
         KnownLimit.objects.filter(ehr__in={row.assessment.ehr_id for row in rows}).delete()

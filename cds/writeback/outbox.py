@@ -54,7 +54,7 @@ def press(row: WriteBack, *, confirmed_by: str, seen_key: str) -> bool:
     """A clinician wants it written (again). Whether it is ours to send now: not if it is there, or under way."""
     unwritten = _free(row).exclude(status=Status.SENT)
     asked = {"requested_by": confirmed_by.encode() or None, "seen_key": seen_key, "requested_at": timezone.now()}
-    return _hold(unwritten, row, **asked, status=Status.QUEUED, delays=0)
+    return _hold(unwritten, row, **asked, status=Status.QUEUED, delays=0, called_off_at=None)
 
 
 def reopen(row: WriteBack, **fields: object) -> None:
@@ -67,8 +67,9 @@ def reopen(row: WriteBack, **fields: object) -> None:
         "failure": "",
         "delays": 0,
     }
-    now = {"status": Status.QUEUED, "due_at": timezone.now(), "requested_at": timezone.now(), "held_until": None}
-    WriteBack.objects.filter(pk=row.pk).update(tries=F("tries") + 1, **afresh, **now, **fields)
+    now = {"status": Status.QUEUED, "due_at": timezone.now(), "requested_at": timezone.now()}
+    nobody = {"held_until": None, "called_off_at": None}
+    WriteBack.objects.filter(pk=row.pk).update(tries=F("tries") + 1, **afresh, **now, **nobody, **fields)
 
 
 def take(row: WriteBack) -> bool:
@@ -102,14 +103,18 @@ def call_off(rows: QuerySet[WriteBack], *, failure: str, reason: str = "") -> in
     """What nobody works on is not sent any more; who works on it sees it at the next look. How many."""
     idle = Q(held_until=None) | Q(held_until__lt=timezone.now())
     return rows.filter(idle, status__in=UNSENT).update(
-        status=Status.DECLINED, payload=None, failure=failure, reason=reason
+        status=Status.DECLINED, called_off_at=timezone.now(), payload=None, failure=failure, reason=reason
     )
 
 
 def again(rows: QuerySet[WriteBack], *, reason: str) -> int:
     """Whatever waits or failed is sent again, soon and from the first delay on; how many."""
-    stopped = rows.exclude(status=Status.SENT)
-    return stopped.update(status=Status.QUEUED, due_at=timezone.now(), delays=0, reason=reason)
+    return resendable(rows).update(status=Status.QUEUED, due_at=timezone.now(), delays=0, reason=reason)
+
+
+def resendable(rows: QuerySet[WriteBack]) -> QuerySet[WriteBack]:
+    """Not what is there, and not what was called off: only who asked for it may want it again, and says so at the chart."""
+    return rows.exclude(status=Status.SENT).filter(called_off_at=None)
 
 
 def due() -> list[int]:

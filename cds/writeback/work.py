@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.db import transaction
 from django.utils import timezone
@@ -31,6 +32,13 @@ _LATER = {401, 409, 423}  # the session is over, or somebody else is changing it
 def carry_out(row: WriteBack, lend: Lend) -> None:
     """Work on a row that is ours. Does not raise: what went wrong stands in the row and, in detail, in the log."""
     _note(row, step="begun")
+    with suppress(outbox.Overtaken):  # by somebody who works on it now, and says how it ends
+        _carry_out(row, lend)
+        _note(row, step=row.status)
+
+
+def _carry_out(row: WriteBack, lend: Lend) -> None:
+    """Raises Overtaken."""
     try:
         if row.aim not in {
             Aim.RETRACT,
@@ -43,7 +51,7 @@ def carry_out(row: WriteBack, lend: Lend) -> None:
             enter_earlier(row)
             undo.forget(row)
     except outbox.Overtaken:
-        return
+        raise
     except NeedsClinician as error:
         outbox.finish(row, status=Status.WAITING, failure=words.said(error))
     except (Declined, WriteBackOff) as error:
@@ -54,7 +62,6 @@ def carry_out(row: WriteBack, lend: Lend) -> None:
     except Exception as error:  # the outermost edge of the work: whatever it is, it becomes a visible failure
         logger.exception("write-back %s of assessment %s failed", _named(row), row.assessment_id)
         outbox.finish(row, status=Status.FAILED, failure=words.unexpected(error))
-    _note(row, step=row.status)
 
 
 def mark_what_waits(assessment: Assessment, *, asked: outbox.Asked, lend: Lend) -> None:

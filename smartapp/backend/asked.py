@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from cds.analytes import Analyte
+from cds.dates import months_before
 from cds.facts import Issue as Doubt
 from cds.fhir.decoding import UNREADABLE
 from cds.fhir.files import Chart, charts_in
@@ -114,16 +115,8 @@ def _person(patient: Patient, patient_id: str, today: date) -> dict[str, str]:
     if not born and patient.age is not None:
         if not 0 <= patient.age <= OLDEST_YEARS:
             raise Unusable(Issue("value", f"not an age of 0 to {OLDEST_YEARS} years", "$.patient.age"))
-        born = _years_before(today, patient.age).isoformat()
+        born = months_before(today, 12 * patient.age).isoformat()
     return {"resourceType": "Patient", "id": patient_id, "gender": patient.sex, "birthDate": born}
-
-
-def _years_before(day: date, years: int) -> date:
-    """On 29 February the day before, where that year has none: the age is reached either way."""
-    try:
-        return day.replace(year=day.year - years)
-    except ValueError:
-        return day.replace(year=day.year - years, day=28)
 
 
 def _observation(number: int, value: Value, analyte: Analyte, patient_id: str, now: datetime) -> dict[str, object]:

@@ -16,8 +16,8 @@ _IDENTITY = ("openid", "fhirUser")
 # by itself: a server that does not know one of them drops that one and not the right to create.
 _WRITTEN = {
     "Device": ("c",),
-    "DiagnosticReport": ("c",),
-    "DocumentReference": ("c",),
+    "DiagnosticReport": ("c", "u"),
+    "DocumentReference": ("c", "u"),
     "Observation": ("c", "u"),
     "Provenance": ("c",),
     "RiskAssessment": ("c", "rs", "u"),

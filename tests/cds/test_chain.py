@@ -91,10 +91,20 @@ def test_an_emptied_trail_is_missed_by_the_anchor(entries: list[AuditEntry]) -> 
 
 def test_a_chain_sealed_anew_with_the_right_key_is_betrayed_by_the_anchor(entries: list[AuditEntry]) -> None:
     sql("UPDATE cds_auditentry SET sequence = NULL, seal = '', actor = 'nobody'")
-    anchored = anchor.read()
+    anchored = iter(anchor.Anchors())
     assert chain.seal() == 5
     assert next(anchored).seal != AuditEntry.objects.get(sequence=5).seal
     assert broken() == [5]
+
+
+def test_a_torn_line_of_the_anchor_file_is_said_and_the_others_still_count(
+    entries: list[AuditEntry], settings: Settings
+) -> None:
+    with settings.AUDIT_ANCHOR_FILE.open("ab") as lines:
+        lines.write(b'{"sequence": 5, "se\n')
+    anchor.append(*chain.head())
+    (link,) = chain.verify()
+    assert link.reason == "the anchor file has unreadable lines: 1"
 
 
 def test_a_lost_anchor_file_is_said(entries: list[AuditEntry], settings: Settings) -> None:

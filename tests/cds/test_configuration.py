@@ -51,6 +51,13 @@ def test_a_login_server_at_another_origin_is_taken_where_an_administrator_has_re
     assert configuration_of(other_ehr).token_endpoint == "https://login.example.org/token"
 
 
+@pytest.mark.parametrize("page", [b'{"token_endpoint": "\xff"}', b'{"a":' * 2000])
+def test_a_configuration_that_cannot_be_read_is_refused(other_ehr: Ehr, stranger: Hospital, page: bytes) -> None:
+    stranger.content = page
+    with pytest.raises(FhirInvalid, match="incomplete"):
+        configuration_of(other_ehr)
+
+
 @pytest.mark.parametrize(
     "rubbish",
     ["http://[bad", "https://host:99999/x", "https://host:port/x", "javascript:alert(1)", "//elsewhere.example.org/x"],

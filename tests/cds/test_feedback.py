@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from cds import registry
 from cds.errors import BadInput
 from cds.feedback import hear, report_wrong
 from cds.models import Assessment, AuditEntry, Ehr, Feedback, IssuedCard
@@ -54,6 +55,12 @@ def test_a_reason_that_is_not_offered_is_refused(assessment: Assessment) -> None
 
 
 # --- What an EHR sends -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("body", [b'{"feedback": [{"card": "\xff"}]}', b'{"feedback": [{"card":' + b"[" * 100_000])
+def test_what_cannot_be_decoded_is_refused(ehr: Ehr, body: bytes) -> None:
+    with pytest.raises(BadInput, match="shape"):
+        hear(body, service=registry.get("diabetes-risk"), ehr=ehr)
+
+
 class Tireless(DecisionService):
     """Its snooze is longer than time itself, so that keeping it fails."""
 

@@ -9,8 +9,10 @@ import pydicom
 import pytest
 from pytest_django import Settings
 
+from cds.connect import archive_of
+from cds.dicom.deliver import Delivered, deliver
 from cds.errors import BadInput
-from cds.filing import file_report, instances
+from cds.filing import instances
 from cds.identity import PatientIdentity
 from cds.models import Ehr, Pacs
 from cds.records import Verification
@@ -26,25 +28,30 @@ def folder(tmp_path: Path, settings: Settings) -> Path:
     return tmp_path / "archive" / "test"  # of a test system
 
 
+def filed_at(ehr: Ehr, *, patient: PatientIdentity = ADA, verified: Verification | None = None) -> Delivered:
+    made = instances(REPORT, measured=OBSERVATION, patient=patient, ehr=ehr, verified=verified)
+    return deliver(made, to=archive_of(ehr))
+
+
 def test_reports_of_patients_lie_apart_from_those_of_test_systems(ehr: Ehr, folder: Path) -> None:
     ehr.environment = Ehr.Environment.PRODUCTION
-    file_report(REPORT, measured=OBSERVATION, patient=ADA, ehr=ehr)
+    filed_at(ehr)
     assert len(list(folder.parent.glob("*.dcm"))) == 2
     assert not folder.exists()
 
 
 def test_both_are_filed_in_one_study_and_filing_again_adds_nothing(ehr: Ehr, folder: Path) -> None:
-    first = file_report(REPORT, measured=OBSERVATION, patient=ADA, ehr=ehr)
-    assert file_report(REPORT, measured=OBSERVATION, patient=ADA, ehr=ehr) == first
+    first = filed_at(ehr)
+    assert filed_at(ehr) == first
     found = [pydicom.dcmread(path) for path in folder.iterdir()]
     assert sorted(one.Modality for one in found) == ["DOC", "SR"]
     assert len({one.StudyInstanceUID for one in found}) == 1
 
 
 def test_a_verified_report_comes_beside_the_first_and_changes_nothing_of_it(ehr: Ehr, folder: Path) -> None:
-    first = file_report(REPORT, measured=OBSERVATION, patient=ADA, ehr=ehr)
+    first = filed_at(ehr)
     before = {uid: (folder / f"{uid}.dcm").read_bytes() for uid in first.uids}
-    second = file_report(REPORT, measured=OBSERVATION, patient=ADA, ehr=ehr, verified=VERIFIED)
+    second = filed_at(ehr, verified=VERIFIED)
     assert set(first.uids).isdisjoint(second.uids)
     assert {uid: (folder / f"{uid}.dcm").read_bytes() for uid in first.uids} == before
     flags = [pydicom.dcmread(folder / f"{uid}.dcm").VerificationFlag for uid in second.uids]
@@ -61,7 +68,7 @@ def test_the_twin_of_a_test_system_is_another_page_than_that_of_production(ehr: 
 
 def test_without_a_record_number_nothing_is_filed(ehr: Ehr, folder: Path) -> None:
     with pytest.raises(BadInput, match="no single record number"):
-        file_report(REPORT, measured=OBSERVATION, patient=PatientIdentity(id="ada"), ehr=ehr)
+        filed_at(ehr, patient=PatientIdentity(id="ada"))
     assert not folder.exists()
 
 
@@ -69,7 +76,7 @@ def test_the_demo_hospitals_archive_takes_both_by_stow(hospital: Ehr) -> None:
     base = hospital.fhir_base.removesuffix("/fhir") + "/dicomweb"
     Pacs.objects.create(ehr=hospital, kind=Pacs.Kind.DICOMWEB, url=base, private_network=True)
     stow.archive().reset()
-    filed = file_report(REPORT, measured=OBSERVATION, patient=ADA, ehr=hospital)
+    filed = filed_at(hospital)
     assert {one.uid for one in stow.archive().all()} == set(filed.uids)
     assert filed.remarks == ()
     stow.archive().reset()

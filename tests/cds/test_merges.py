@@ -263,6 +263,22 @@ def test_a_no_goes_with_the_patient(registered: Ehr) -> None:  # noqa: F811
     assert AuditEntry.objects.filter(action="opt-out", patient_key=registered.pseudonym("bruno")).count() == 1
 
 
+def test_a_no_that_is_recorded_under_the_old_id_after_the_merges_reaches_the_record_that_goes_on(
+    registered: Ehr,  # noqa: F811
+) -> None:
+    merges.notice(registered, Links("ada", into="bruno"))
+    merges.notice(registered, Links("bruno", into="chen"))
+    opt_out(registered, "ada", actor="a test")
+    assert all(map(registered.opted_out, ("ada", "bruno", "chen")))
+
+
+def test_records_that_name_each_other_in_a_circle_are_opted_out_once(registered: Ehr) -> None:  # noqa: F811
+    merges.notice(registered, Links("ada", into="bruno"))
+    merges.notice(registered, Links("bruno", into="ada"))
+    opt_out(registered, "ada", actor="a test")
+    assert AuditEntry.objects.filter(action="opt-out").count() == 2
+
+
 def test_who_takes_part_still_does_after_a_merge(registered: Ehr) -> None:  # noqa: F811
     opt_out(registered, "chen", actor="a test")
     merges.notice(registered, Links("ada", into="bruno"))

@@ -76,6 +76,13 @@ def test_a_token_is_asked_for_once_however_many_want_it(registered: Ehr, strange
     assert len(asked_scopes(stranger)) == 1
 
 
+def test_a_token_does_not_go_to_the_server_that_takes_the_place_of_its_own(registered: Ehr, stranger: Hospital) -> None:
+    Access(registered, ["system/Patient.rs"]).granted()
+    registered.fhir_base += "/next"
+    Access(registered, ["system/Patient.rs"]).granted()
+    assert len(asked_scopes(stranger)) == 2
+
+
 def test_a_token_that_is_about_to_end_is_not_used_any_more(registered: Ehr, stranger: Hospital) -> None:
     grants(stranger, expires_in=0)
     client = system_client(registered, needed=["Patient.rs"])

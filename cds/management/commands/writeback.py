@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from cds.errors import BadInput
 from cds.models import WriteBack
-from cds.writeback import ask, resume
+from cds.writeback import ask, outbox, resume
 
 Status = WriteBack.Status
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         statuses = [Status.QUEUED, Status.WAITING] if options["pending"] else [Status.FAILED, Status.DECLINED]
         rows = WriteBack.objects.filter(status__in=statuses).select_related("assessment__ehr").order_by("requested_at")
-        found = list(rows)
+        found = list(outbox.resendable(rows))
         for row in found:
             self.stdout.write(_line(row))
         if not options["list"]:

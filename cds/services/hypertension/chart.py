@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from cds import circumstances, estimate
 from cds.context import PatientContext
 from cds.facts import Observed, Quantity, When
+from cds.features import contradict
 from cds.finding import NotApplicable
 from cds.services.hypertension import rules, value_sets
 
@@ -63,7 +64,7 @@ def _sound(facts: Sequence[Observed]) -> list[Observed]:
     """Without pressures whose two numbers contradict each other; those of one measurement share their source."""
     systolic = {fact.source: fact.quantity.value for fact in facts if fact.analyte == "systolic"}
     diastolic = {fact.source: fact.quantity.value for fact in facts if fact.analyte == "diastolic"}
-    wrong = {source for source in systolic.keys() & diastolic.keys() if systolic[source] <= diastolic[source]}
+    wrong = {source for source in systolic.keys() & diastolic.keys() if contradict(systolic[source], diastolic[source])}
     return [fact for fact in facts if fact.source not in wrong]
 
 

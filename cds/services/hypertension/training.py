@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cds import analytes
 from cds.services.hypertension import rules
 from cds.services.hypertension.features import FEATURES, KEYS
 from cds.services.hypertension.words import WORDS
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TOLD = {"hypertension_told": "hypertension_told"}  # BPQ020: has a doctor told you that you had high blood pressure?
-PLAUSIBLE = {"systolic": (50, 300), "diastolic": (20, 200)}  # mmHg, as in cds.analytes
 
 
 def untold(data: str | Path) -> Cohort:
@@ -34,7 +34,7 @@ def untold(data: str | Path) -> Cohort:
 
 def measured(table: pd.DataFrame) -> pd.Series[bool]:
     """Both numbers are there, plausible, and do not contradict each other."""
-    plausible = [table[key].between(low, high) for key, (low, high) in PLAUSIBLE.items()]
+    plausible = [table[one.key].between(*one.plausible) for one in (analytes.SYSTOLIC, analytes.DIASTOLIC)]
     return np.logical_and.reduce([*plausible, table.systolic.gt(table.diastolic)])
 
 

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from cds import assess, writeback
+from cds import assess, registry, writeback
 from cds.finding import Finding
 from cds.models import Assessment, AuditEntry, Ehr, EnabledService, Merge, Rescoring, WriteBack
 from cds.notified import due_rescorings, rescore
 from cds.notified.due import AT_ONCE
 from cds.notified.owed import owe
 from cds.opt_out import opt_out
+from scoring import shelf
+from scoring.models import ModelVersion
 from smartapp.demo_ehr.store import chart_store
 from tests.cds.notified.notices import measured
 
@@ -117,6 +119,18 @@ def test_an_ehr_that_does_not_answer_is_asked_again_and_in_the_end_given_up(hosp
     assert waits[-1] is None
     assert (row.tries, row.patient_id) == (10, None)
     assert row.failure
+
+
+def test_a_service_without_a_model_is_asked_later_and_keeps_no_other_from_being_asked(
+    hospital: Ehr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry.get("hypertension-risk"), "asked_again_by", ("blood_pressure",), raising=True)
+    ModelVersion.objects.filter(name=SERVICE).update(status=ModelVersion.Status.RETIRED)
+    shelf.forget()
+    answers = asked(hospital, "ada")
+    assert [one.service_id for one in Assessment.objects.filter(pk__in=answers)] == ["hypertension-risk"]
+    row = Rescoring.objects.get()
+    assert (row.tries, row.due_at is not None, bool(row.failure)) == (1, True, True)
 
 
 def test_what_was_told_while_it_was_asked_about_is_asked_about_once_more(hospital: Ehr) -> None:

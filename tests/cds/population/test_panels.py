@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,17 @@ def test_what_is_no_list_stops_nothing_and_is_said(ehr: Ehr, folder: Path, caplo
     assert [record.getMessage() for record in caplog.records if "List" in record.getMessage()] == [
         "2.List.ndjson, line 1: not a List that can be read"
     ]
+
+
+@pytest.mark.parametrize("content", [b"no archive at all", gzip.compress(b"{}\n" * 99)[:-6]], ids=["other", "torn"])
+def test_an_archive_of_lists_that_is_broken_is_passed_over_and_said(
+    ehr: Ehr, folder: Path, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
+    (folder / "2.List.ndjson.gz").write_bytes(content)
+    run = asked(exported(folder, [listing("1", "ada")]), ehr)
+    assert run.state == PopulationRun.State.DONE
+    assert people(run, "List/1") == {"ada"}
+    assert "2.List.ndjson.gz breaks off" in caplog.text
 
 
 def test_a_run_does_not_go_on_without_lists_that_it_began_with(ehr: Ehr, folder: Path) -> None:

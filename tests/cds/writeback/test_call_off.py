@@ -18,7 +18,7 @@ from django.utils import timezone
 from cds.errors import BadInput
 from cds.models import Assessment, AuditEntry, Ehr, EnabledService, KnownLimit, WriteBack
 from cds.opt_out import opt_out
-from cds.writeback import NotYours, WriteBackOff, call_off, resume
+from cds.writeback import NotYours, WriteBackOff, ask, call_off, resume
 from cds.writeback.hand import Hand, May, as_the_server_says
 from cds.writeback.outbox import take
 from cds.writeback.work import carry_out
@@ -260,6 +260,17 @@ def test_without_access_of_our_own_it_waits_for_a_session(ada: Ada, half: Assess
     resume(row.pk)
     row.refresh_from_db()
     assert (row.status, "only a clinician" in row.failure.lower()) == (Status.WAITING, True)
+
+
+@pytest.mark.usefixtures("deleting")
+def test_what_was_called_off_is_not_sent_again_in_the_clinicians_name(ada: Ada) -> None:
+    assessment = ada.assessed()
+    ada.server.faults.append(Fault(status=503, times=1))
+    assert ada.press(assessment).status == Status.WAITING
+    call_off(assessment, client=ada.client, by=f"{ada.ehr.fhir_base}/{DOCTOR}")
+    assert ask.send_again([chart_row(assessment).pk], by="operator", why="all that failed") == 0
+    assert chart_row(assessment).status == Status.DECLINED
+    assert ada.press(assessment).status == Status.SENT  # who asked for it may want it again
 
 
 # --- By an administrator ----------------------------------------------------------------------------------------------

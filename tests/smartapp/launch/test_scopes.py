@@ -22,13 +22,13 @@ def test_every_need_of_every_service_is_asked_for_and_nothing_more() -> None:
     assert {scope for scope in asked if scope.endswith(".rs")} == needed | {"patient/RiskAssessment.rs"}
 
 
-def test_of_what_is_written_only_our_own_kind_of_result_is_read_and_changed() -> None:
+def test_of_what_is_written_only_our_own_kinds_of_result_are_read_and_changed() -> None:
     asked = scopes_for([], configuration("permission-v2")).split()
     written = {scope for scope in asked if scope.startswith("patient/") and scope != "patient/Patient.rs"}
     assert written == {
         *("patient/RiskAssessment.rs", "patient/RiskAssessment.u", "patient/Observation.u"),
         *(f"patient/{kind}.c" for kind in ("RiskAssessment", "Observation", "Device", "Provenance")),
-        *(f"patient/{kind}.c" for kind in ("DiagnosticReport", "DocumentReference")),
+        *(f"patient/{kind}.{letter}" for kind in ("DiagnosticReport", "DocumentReference") for letter in "cu"),
     }
 
 
