@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from django.conf import settings
 from redis import Redis
@@ -19,17 +20,19 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-_TTL_SECONDS = 30
+_TTL_SECONDS = 5  # for whoever was about to listen when it rang
 _WORKER_TTL_SECONDS = 15
 _WORKER_KEY = "bedside:worker-seen"
 _KNOCK_KEY, _KNOCK_MILLISECONDS = "bedside:knocked", 500  # a message that was lost silences nobody for longer
-_events: dict[str, threading.Event] = {}
+_MOST_WAITING = 8  # for one answer: a hook, a page, callers; each takes one ring
+_events: WeakValueDictionary[str, threading.Event] = WeakValueDictionary()  # there while somebody waits
+_one_at_a_time = threading.Lock()
 _loaded = threading.Event()  # embedded: the worker's thread has its models
 
 
 class Bell(Protocol):
     def wait(self, timeout: float) -> bool:
-        """Did it ring in time? The row is the truth either way: two may wait for one ring."""
+        """Did it ring in time? The row is the truth either way."""
 
 
 class _RedisBell:
@@ -38,7 +41,7 @@ class _RedisBell:
 
     def wait(self, timeout: float) -> bool:
         try:
-            return _redis().blpop([self.key], timeout=timeout) is not None
+            return _redis(_longest_wait()).blpop([self.key], timeout=timeout) is not None
         except RedisError as error:
             logger.error("the doorbell is out of order: %s", type(error).__name__)
             return False
@@ -50,10 +53,9 @@ def listening(assessment_id: str) -> Iterator[Bell]:
     if not settings.EMBEDDED:
         yield _RedisBell(_key(assessment_id))
         return
-    try:
-        yield _events.setdefault(assessment_id, threading.Event())
-    finally:
-        _events.pop(assessment_id, None)
+    with _one_at_a_time:
+        event = _events.setdefault(assessment_id, threading.Event())
+    yield event
 
 
 def ring(*assessment_ids: str) -> None:
@@ -64,7 +66,7 @@ def ring(*assessment_ids: str) -> None:
         return
     with _redis().pipeline(transaction=False) as pipe:
         for key in map(_key, assessment_ids):
-            pipe.rpush(key, 1)
+            pipe.rpush(key, *[1] * _MOST_WAITING)
             pipe.expire(key, _TTL_SECONDS)
         pipe.execute()
 
@@ -110,9 +112,16 @@ def worker_alive() -> bool:
         return False
 
 
+def _longest_wait() -> float:
+    """After which a Redis that was asked to wait must have answered, in seconds."""
+    return max(settings.HOOK_WAIT_SECONDS, settings.PREDICT_WAIT_SECONDS) + settings.REDIS_ANSWER_SECONDS
+
+
 @lru_cache
-def _redis() -> Redis:
-    return Redis.from_url(settings.REDIS_URL, socket_connect_timeout=settings.REDIS_CONNECT_SECONDS)
+def _redis(answer_within: float = settings.REDIS_ANSWER_SECONDS) -> Redis:
+    """A client for each such time, in seconds."""
+    limits = {"socket_connect_timeout": settings.REDIS_CONNECT_SECONDS, "socket_timeout": answer_within}
+    return Redis.from_url(settings.REDIS_URL, **limits)
 
 
 def _key(assessment_id: str) -> str:

@@ -147,11 +147,13 @@ REDIS_URL = env.text("REDIS_URL")
 EMBEDDED = not REDIS_URL  # one process: a worker thread beside the web threads, messages in memory
 CELERY_BROKER_URL = REDIS_URL or "memory://localhost"
 REDIS_CONNECT_SECONDS = env.number("REDIS_CONNECT", 0.2)  # a queue that is down is noticed, not waited for
+REDIS_ANSWER_SECONDS = env.number("REDIS_ANSWER", 0.5)  # nor is one that takes the call and says nothing
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, float] = {"polling_interval": 0.005}
 if REDIS_URL:
     # No retry when a hook queues its work (a worker retries by other rules): kombu's own would hold the hook for 6 seconds.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 60, "max_retries": 0}
     CELERY_BROKER_TRANSPORT_OPTIONS["socket_connect_timeout"] = REDIS_CONNECT_SECONDS
+    CELERY_BROKER_TRANSPORT_OPTIONS["socket_timeout"] = max(REDIS_ANSWER_SECONDS, 5)  # a worker listens by this, too
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -200,7 +202,10 @@ CACHES: dict[str, dict[str, object]] = {"default": {"BACKEND": "django.core.cach
 CACHES["default"]["OPTIONS"] = {"MAX_ENTRIES": 100_000}  # every `jti` of an hour: one that is dropped could be replayed
 if REDIS_URL:
     CACHES = {"default": {"BACKEND": "config.cache.KeptRedisCache", "LOCATION": REDIS_URL}}
-    CACHES["default"]["OPTIONS"] = {"socket_connect_timeout": REDIS_CONNECT_SECONDS}
+    CACHES["default"]["OPTIONS"] = {
+        "socket_connect_timeout": REDIS_CONNECT_SECONDS,
+        "socket_timeout": REDIS_ANSWER_SECONDS,
+    }
 # What a process still knows while Redis is down (hooks.memory).
 CACHES["process"] = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"}
 

@@ -31,6 +31,20 @@ def test_a_ring_is_heard_by_each_who_listens_for_it_and_by_nobody_else() -> None
         assert [bell.wait(0.01) for bell in (a, b, c)] == [True, True, False]
 
 
+def test_two_who_wait_for_the_same_answer_both_hear_it() -> None:
+    with doorbell.listening("both") as one, doorbell.listening("both") as other:
+        doorbell.ring("both")
+        assert [one.wait(1), other.wait(1)] == [True, True]
+
+
+def test_who_gives_up_takes_nobody_elses_bell_away() -> None:
+    with doorbell.listening("late") as patient:
+        with doorbell.listening("late") as hasty:
+            assert not hasty.wait(0.01)
+        doorbell.ring("late")
+        assert patient.wait(1)
+
+
 @needs_redis
 def test_while_a_message_is_on_its_way_no_other_is_sent() -> None:
     assert [doorbell.knock() for _ in range(3)] == [True, False, False]

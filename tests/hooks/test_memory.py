@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
 from cds import doorbell
 from cds.models import AuditEntry, Ehr
@@ -69,6 +73,28 @@ def test_nobody_is_waited_for_when_the_queue_does_not_answer(settings: Any, no_r
             assert not bell.wait(30)
     finally:
         doorbell._redis.cache_clear()
+
+
+@pytest.fixture
+def silent_redis(settings: Settings) -> Iterator[str]:
+    """The address of one that takes every call and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        options = {"socket_timeout": settings.REDIS_ANSWER_SECONDS}
+        backend = {"BACKEND": "config.cache.KeptRedisCache", "LOCATION": url, "OPTIONS": options}
+        settings.CACHES = {**settings.CACHES, "default": backend}
+        settings.EMBEDDED, settings.REDIS_URL = False, url
+        doorbell._redis.cache_clear()
+        yield url
+        doorbell._redis.cache_clear()
+
+
+@pytest.mark.timeout(60)
+def test_one_that_says_nothing_is_not_waited_for_either(db: None, silent_redis: str) -> None:
+    assert memory.first_use("t", seconds=60)
+    assert not memory.first_use("t", seconds=60)
+    assert not doorbell.worker_alive()
+    assert doorbell.knock()
 
 
 def test_a_database_that_goes_away_in_the_middle_of_a_call_is_a_503(hospital: Ehr) -> None:
