@@ -122,7 +122,8 @@ class Treatment(Coded, frozen=True, kw_only=True, gc=False):
     """A Procedure."""
 
 
-PLACE = r"^(Organization|Location)/[A-Za-z0-9\-.]{1,64}$"  # how an encounter names where it is
+FHIR_ID = r"[A-Za-z0-9\-.]{1,64}"  # R4, "id"
+PLACE = rf"^(Organization|Location)/{FHIR_ID}$"  # how an encounter names where it is
 
 
 class Stay(Coded, frozen=True, kw_only=True, gc=False):

@@ -120,7 +120,7 @@ class Protocol(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def _mistakes_of_places(self) -> Iterator[tuple[bool, str]]:
         places = self.places or ()
-        wrong = next((place for place in places if not re.match(PLACE, place)), "")
+        wrong = next((place for place in places if not re.fullmatch(PLACE, place)), "")
         yield bool(wrong), f"“{wrong}” names no department: such as Location/north-ward or Organization/17."
         yield len(set(places)) < len(places), "Each department is named once."
         few = min(self.places_drawn, len(places) - self.places_drawn) < FEWEST_PLACES

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from cds.errors import BadInput
+from cds.facts import FHIR_ID
 from cds.fhir.decoding import UNREADABLE, shape_of
 from cds.fhir.shapes import Bundle
 from cds.gather import Prefetch
@@ -18,7 +19,6 @@ from hooks.library import HOOKS, Field
 
 T = TypeVar("T")
 # FHIR R4 "id": what may stand in a URL of ours towards the EHR. A slash would change the path.
-_FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _NOTHING = (b"null", b'""')
 _NULL = msgspec.Raw(b"null")
 _BEGINS = {"id": b'"', "text": b'"', "array": b"[", "object": b"{"}
@@ -123,7 +123,7 @@ def _check(field: Field, raw: msgspec.Raw | None) -> None:
         return
     if memoryview(raw)[:1] != _BEGINS[field.kind]:
         raise BadInput(f"context.{field.name} is not {_MUST_BE[field.kind]}")
-    if field.kind == "id" and not _FHIR_ID.fullmatch(_decoded(raw, field.name, str)):
+    if field.kind == "id" and not re.fullmatch(FHIR_ID, _decoded(raw, field.name, str)):
         raise BadInput(f"context.{field.name} is not a FHIR id (letters, digits, '-' and '.', at most 64)")
 
 

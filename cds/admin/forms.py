@@ -12,11 +12,10 @@ from django.db import models
 from cds import registry
 from cds.adjust import NEEDS_SYSTEM_CLIENT, SETTINGS
 from cds.errors import FhirError
+from cds.facts import FHIR_ID
 from cds.http import origin
 from cds.models import Ehr, EnabledService
 from cds.presets import BY_KEY, PRESETS
-
-_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")  # R4, "id"
 
 
 def _over_https(field: models.Field[Any, Any], **options: Any) -> forms.Field | None:
@@ -57,7 +56,7 @@ class EhrForm(forms.ModelForm[Ehr]):
 
     def clean_population_groups(self) -> str:
         groups = str(self.cleaned_data["population_groups"]).split()
-        if wrong := [given for given in groups if not _ID.fullmatch(given)]:
+        if wrong := [given for given in groups if not re.fullmatch(FHIR_ID, given)]:
             raise forms.ValidationError(f"Not the id of a Group: {' '.join(wrong)}")
         return "\n".join(groups)
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from cds import audit
 from cds.admin import pages
 from cds.admin.happened import ReadOnly
+from cds.facts import FHIR_ID
 from cds.models import OptOut, Snooze, Suppression
 from cds.opt_out import opt_out, withdraw
 
@@ -19,7 +20,7 @@ from cds.opt_out import opt_out, withdraw
 class OptOutForm(forms.ModelForm[OptOut]):
     """The id is entered, hashed and forgotten."""
 
-    patient_id = forms.RegexField(r"^[A-Za-z0-9\-.]{1,64}$", label="Patient's FHIR id", help_text="Never kept.")
+    patient_id = forms.RegexField(rf"^{FHIR_ID}$", label="Patient's FHIR id", help_text="Never kept.")
 
     class Meta:
         model = OptOut

@@ -41,6 +41,7 @@ class Assessment(models.Model):
     queued_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
     collected_at = models.DateTimeField(null=True, help_text="Since when the statistics know it (cds.outcomes).")
+    handed_over_at = models.DateTimeField(null=True, help_text="When an EHR was told to file it, by a hook's answer.")
     retracted_at = models.DateTimeField(null=True, help_text="Since when it counts no more.")
     retraction = models.CharField(max_length=200, blank=True, help_text="Why, in words for whoever reads the chart.")
 

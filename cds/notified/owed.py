@@ -8,16 +8,16 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from cds.facts import FHIR_ID
 from cds.models import Ehr, Rescoring
 
 SETTLES = timedelta(seconds=30)  # a panel's results come one after the other
 AT_MOST_EVERY = timedelta(minutes=5)
-_FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 def owe(ehr: Ehr, patient_id: str) -> None:
     """Due shortly, but not so soon after the last time. Nothing is kept of who opted out."""
-    if not _FHIR_ID.fullmatch(patient_id) or ehr.opted_out(patient_id):
+    if not re.fullmatch(FHIR_ID, patient_id) or ehr.opted_out(patient_id):
         return
     now = timezone.now()
     key = ehr.pseudonym(patient_id)

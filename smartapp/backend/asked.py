@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from cds.analytes import Analyte
 from cds.dates import months_before
+from cds.facts import FHIR_ID
 from cds.facts import Issue as Doubt
 from cds.fhir.decoding import UNREADABLE
 from cds.fhir.files import Chart, charts_in
@@ -21,7 +22,6 @@ from cds.service import DecisionService
 from smartapp.backend.refusals import Issue, Unusable
 
 OLDEST_YEARS = 130
-_FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 class Value(Struct, kw_only=True):
@@ -106,7 +106,7 @@ def _values(asked: Values, content: bytes, service: DecisionService, *, now: dat
 
 
 def _require_id(patient_id: str, place: str) -> None:
-    if not _FHIR_ID.fullmatch(patient_id):
+    if not re.fullmatch(FHIR_ID, patient_id):
         raise Unusable(Issue("value", "not a FHIR id (letters, digits, '-' and '.', at most 64)", place))
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
+from cds.facts import FHIR_ID
 from cds.models import Assessment, Ehr
 from smartapp.launch.tokens import TokenResponse
 
-_FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-_PERSON = re.compile(r"(Practitioner|PractitionerRole|Person|RelatedPerson|Patient)/[A-Za-z0-9\-.]{1,64}")
-_REFERENCE = re.compile(r"(?!Patient/|Encounter/)[A-Z][A-Za-z]{1,63}/[A-Za-z0-9\-.]{1,64}")
+_PERSON = re.compile(rf"(Practitioner|PractitionerRole|Person|RelatedPerson|Patient)/{FHIR_ID}")
+_REFERENCE = re.compile(rf"(?!Patient/|Encounter/)[A-Z][A-Za-z]{{1,63}}/{FHIR_ID}")
 _OUR_APP_CONTEXT = re.compile(r"assessment=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _MOST = 20  # of what is open in the chart beside the patient
 
@@ -56,7 +56,7 @@ def within_base(fhir_user: str, ehr: Ehr) -> str:
 
 
 def _id(given: str | None) -> str | None:
-    return given if given and _FHIR_ID.fullmatch(given) else None
+    return given if given and re.fullmatch(FHIR_ID, given) else None
 
 
 def _item(given: Any) -> _Item | None:

@@ -12,6 +12,7 @@ from hooks.conformance.shapes import faults_in_answer
 from smartapp.demo_ehr import decisions
 from smartapp.demo_ehr import hooks as emr
 from smartapp.demo_ehr.store import chart_store
+from tests.at_once import at_once
 
 SERVICE = "diabetes-risk"
 Policy, Stage = EnabledService.WriteBackPolicy, EnabledService.Stage
@@ -53,6 +54,10 @@ def test_the_same_answer_is_handed_over_once_and_that_is_audited(agreed: Ehr) ->
     entry = AuditEntry.objects.get(action="system-action")
     assert entry.patient_key == agreed.pseudonym("ada")
     assert entry.detail == {"made": 2}
+
+
+def test_of_two_hooks_at_once_one_hands_it_over(agreed: Ehr) -> None:
+    assert sorted("systemActions" in found for found in at_once(2, answer)) == [False, True]
 
 
 def test_a_canary_hands_nothing_over(agreed: Ehr) -> None:
