@@ -21,6 +21,7 @@ from cds.dicom.archive import Archive, DicomWeb, Dimse, Folder
 from cds.errors import FhirError
 from cds.fhir.capability import Capability
 from cds.fhir.client import FhirServer
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.searches import Announced, Searches
 from cds.fhir.versions import FHIR_JSON, R4, Dialect, dialect_in
 from cds.http import bounded, streamed
@@ -102,7 +103,7 @@ def _said_by(ehr: Ehr) -> Dialect | None:
             return None
         ehr.keep_announced(Announced.by(msgspec.json.decode(answer.content, type=Capability)))
         return found
-    except (FhirError, msgspec.DecodeError, UnicodeDecodeError):
+    except (FhirError, *UNREADABLE):
         return None
 
 

@@ -1,4 +1,4 @@
-"""Calendar arithmetic for look-backs."""
+"""Calendar arithmetic for look-backs and ages."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ def months_before(day: date, months: int) -> date:
         except ValueError:
             continue
     raise ValueError(f"no day {months} months before {day}")
+
+
+def years_between(born: date, day: date) -> int:
+    """Whole years; who was born on 29 February is a year older on 1 March where that year has no such day."""
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))

@@ -10,7 +10,7 @@ from operator import attrgetter
 from msgspec import Struct
 
 from cds.codes import Code
-from cds.dates import months_before
+from cds.dates import months_before, years_between
 
 
 class When(Struct, frozen=True, kw_only=True, gc=False):
@@ -65,8 +65,7 @@ class Person(Struct, frozen=True, kw_only=True, gc=False):
         """Whole years; from a partial birth date the youngest age that it allows, None if there is none."""
         if self.birth_date is None:
             return None
-        born = self.birth_date.latest.date()
-        return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+        return years_between(self.birth_date.latest.date(), on)
 
 
 class Observed(Struct, frozen=True, kw_only=True, gc=False):

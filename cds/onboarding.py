@@ -18,6 +18,7 @@ from cds.connect import archive_of, session_for
 from cds.dicom import reach
 from cds.errors import BadInput, CdsError, FhirError, FhirUnreachable
 from cds.fhir.capability import Capability
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.searches import Announced
 from cds.fhir.versions import R4, Dialect, dialect_in, spoken
 from cds.http import allowed_addresses, origin
@@ -208,7 +209,7 @@ def _login_settings(well_known: bytes | None, survey: Survey) -> SmartConfigurat
     """As a launch reads them."""
     try:
         return from_metadata(survey.metadata) if well_known is None else from_well_known(well_known)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         what = "CapabilityStatement" if well_known is None else "smart-configuration"
         raise _Failed(f"The {what} is not the JSON that it should be.", "Report it to the EHR's vendor.") from error
 
@@ -354,5 +355,5 @@ def _written(url: str) -> str:
 def _decoded(content: bytes, kind: type[T], *, what: str, remedy: str) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise _Failed(f"The answer at {what} is not the JSON that it should be.", remedy) from error

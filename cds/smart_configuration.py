@@ -58,12 +58,12 @@ class _Capabilities(msgspec.Struct):
 
 
 def from_well_known(content: bytes) -> SmartConfiguration:
-    """Raises msgspec.DecodeError. Whether it is complete, the caller asks."""
+    """Raises one of cds.fhir.decoding.UNREADABLE. Whether it is complete, the caller asks."""
     return msgspec.json.decode(content, type=SmartConfiguration)
 
 
 def from_metadata(content: bytes) -> SmartConfiguration:
-    """SMART 1: the addresses stand in the CapabilityStatement, everything else is unknown. Raises msgspec.DecodeError."""
+    """SMART 1: the addresses stand in the CapabilityStatement, everything else is unknown. Raises as above."""
     found = msgspec.json.decode(content, type=_Capabilities)
     extensions = [one for rest in found.rest for one in rest.security.extension if one.url == _OAUTH_URIS]
     uris = {uri.url: uri.value for one in extensions for uri in one.extension}

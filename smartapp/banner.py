@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from cds.connect import bearer_client
+from cds.dates import years_between
 from cds.errors import FhirError, FhirRefused
 from cds.fhir.client import FhirServer
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.identity import identity
 from cds.identity import PatientIdentity
 from cds.merges import noticing
@@ -60,8 +62,7 @@ def _read(url: str, session: SmartSession) -> Any:
 
 def age(patient: PatientIdentity, session: SmartSession) -> int | None:
     """Whole years, on the EHR's local date."""
-    born, today = patient.birth_date, session.ehr.now().date()
-    return None if born is None else today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    return None if patient.birth_date is None else years_between(patient.birth_date, session.ehr.now().date())
 
 
 def name_of(fhir_user: str, *, client: FhirServer) -> str:
@@ -70,7 +71,7 @@ def name_of(fhir_user: str, *, client: FhirServer) -> str:
         return ""
     try:
         person = msgspec.convert(client.request_json(fhir_user), type=_Person)
-    except (FhirError, msgspec.DecodeError) as error:
+    except (FhirError, *UNREADABLE) as error:
         logger.info("the clinician's name could not be read: %s", type(error).__name__)
         return ""
     return next((said for name in person.name if (said := _said(name))), "")

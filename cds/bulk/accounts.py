@@ -11,6 +11,7 @@ import msgspec
 from django.db import transaction
 from msgspec import Struct
 
+from cds.fhir.decoding import UNREADABLE
 from cds.models import Export, ExportFile, PopulationFlaw, PopulationRun
 
 LISTED = 100  # lines of one reason in one file; all are counted
@@ -100,6 +101,6 @@ def lines_of(path: Path) -> Iterator[bytes]:
 def _reason(line: bytes) -> str:
     try:
         issues = msgspec.json.decode(line, type=_Outcome).issue
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return "not an OperationOutcome"
     return "; ".join(dict.fromkeys(f"{issue.severity} {issue.code}" for issue in issues))[:100] or "no issue"

@@ -22,6 +22,7 @@ from cds.bulk.pace import Fetching, passes
 from cds.connect import files_session_for
 from cds.errors import FhirError, FhirInvalid, FhirUnreachable
 from cds.fhir.client import seconds_in
+from cds.fhir.decoding import UNREADABLE
 from cds.models import Ehr, ExportFile
 
 logger = logging.getLogger(__name__)
@@ -148,7 +149,7 @@ def _ends_well(part: Path) -> bool:
             pass
     try:
         msgspec.json.decode(last)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return False
     return True
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from cds.errors import FhirInvalid
+from cds.fhir.decoding import UNREADABLE
 from cds.http import origin
 from cds.models import Export, ExportFile
 
@@ -54,7 +55,7 @@ class Manifest(Struct, rename="camel"):
 def read(content: bytes) -> Manifest:
     try:
         return msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise FhirInvalid("The EHR's list of files cannot be read: it is not a Bulk Data manifest.") from error
 
 

@@ -15,6 +15,7 @@ import requests
 from fhirclient.server import FHIRServer
 
 from cds.errors import FhirError, FhirInvalid, FhirRefused, FhirUnreachable
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.searches import Searches
 from cds.fhir.versions import R4, Dialect, Version
 from cds.needs import Need
@@ -68,7 +69,7 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
         try:
             found = msgspec.json.decode(response.content)
             known = found.get("meta", {}).get("versionId", "")
-        except (msgspec.DecodeError, UnicodeDecodeError, AttributeError) as error:
+        except (*UNREADABLE, AttributeError) as error:
             raise FhirInvalid("the answer is not a resource", url=response.url) from error
         return found, response.headers.get("ETag") or (f'W/"{known}"' if known else "")
 
@@ -76,7 +77,7 @@ class FhirServer(FHIRServer):  # type: ignore[misc]
         content = self.get(path)
         try:
             return msgspec.json.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise FhirInvalid("the answer is not JSON", url=self.within_base(path)) from error
 
     def post_json(self, path: str, resource_json: Any, nosign: bool = False, **headers: str) -> requests.Response:
@@ -136,7 +137,7 @@ def reason_in(response: requests.Response) -> str:
         return "insufficient_scope"
     try:
         issues = msgspec.json.decode(response.content, type=_Outcome).issue
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return ""
     codes = [issue.code for issue in issues if issue.severity in {"fatal", "error"}]
     return codes[0] if codes and _CODE.fullmatch(codes[0]) else ""

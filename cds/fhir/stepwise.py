@@ -15,6 +15,7 @@ import requests
 
 from cds.errors import FhirUnreachable
 from cds.fhir.client import FhirServer
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.elements import Resource
 from cds.fhir.shapes import Shape
 
@@ -54,7 +55,7 @@ def reference_in(response: requests.Response, kind: str) -> str | None:
         return f"{kind}/{made}"
     try:
         body = msgspec.json.decode(response.content, type=_Named)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return f"{kind}/{body.id}" if body.id and body.resource_type == kind else None
 
@@ -79,7 +80,7 @@ def find(entry: Resource, resource: Resource, *, client: FhirServer) -> str | No
     search = f"{kind}?{condition or 'target=' + resource['target'][0]['reference']}"
     try:
         matches = msgspec.json.decode(client.get(search), type=_Searchset).entry
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise FhirUnreachable("the answer to a search cannot be read") from error
     given = [one.resource for one in matches if one.resource.get("resourceType") == kind]
     same = [str(one.get("id")) for one in given if _same(one, resource)]

@@ -15,6 +15,7 @@ import msgspec
 
 from cds.errors import FhirInvalid
 from cds.fhir import write
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.elements import Resource
 from cds.fhir.shapes import Kind, Shape
 from cds.fhir.transparency import (
@@ -188,5 +189,5 @@ def _reference(entry: _Entry, kind: str) -> str | None:
 def _read(answer: bytes, shape: type[S]) -> S:
     try:
         return msgspec.json.decode(answer, type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise FhirInvalid("the server's answer cannot be read") from error

@@ -10,6 +10,7 @@ from cds.connect import dialect_of
 from cds.errors import FhirInvalid, FhirRefused
 from cds.fhir.capability import Capability
 from cds.fhir.client import FhirServer
+from cds.fhir.decoding import UNREADABLE
 from cds.models import Ehr, Subscription
 
 Style = Subscription.Style
@@ -31,7 +32,7 @@ class Offer(NamedTuple):
 def statement_of(client: FhirServer) -> Capability:
     try:
         return msgspec.json.decode(client.get("metadata"), type=Capability)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise FhirInvalid("the CapabilityStatement cannot be read") from error
 
 
@@ -61,6 +62,6 @@ def _topics_of_r5(client: FhirServer) -> list[str]:
     """There topics are resources (R5 "SubscriptionTopic")."""
     try:
         found = msgspec.json.decode(client.get("SubscriptionTopic?status=active"), type=_Found)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise FhirInvalid("the EHR's topics cannot be read", url=client.base_uri) from error
     return [one.resource.url for one in found.entry if one.resource.url]

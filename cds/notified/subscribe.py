@@ -12,6 +12,7 @@ from django.utils import timezone
 from cds import audit
 from cds.errors import FhirError, FhirInvalid, FhirRefused
 from cds.fhir.client import FhirServer
+from cds.fhir.decoding import UNREADABLE
 from cds.fhir.elements import Resource
 from cds.fhir.subscription import by_r5_topic, by_search, by_topic
 from cds.models import Ehr, Subscription
@@ -79,7 +80,7 @@ def _made(content: bytes, *, place: str) -> _Made:
     """The resource, or at least where it is: a server may answer without a body."""
     try:
         made = msgspec.json.decode(content or b"{}", type=_Made)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise FhirInvalid("the answer to a create cannot be read") from error
     made.id = made.id or place.partition("/_history/")[0].rpartition("Subscription/")[2]
     if not made.id:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from cds.errors import FhirError
 from cds.fhir.capability import Capability
 from cds.fhir.client import FhirServer
+from cds.fhir.decoding import UNREADABLE
 from cds.models import Ehr, KnownLimit
 from cds.writeback.hand import Hand
 
@@ -96,7 +97,7 @@ def _capability_of(ehr: Ehr, client: FhirServer) -> Capability | None:
         return known
     try:
         found = msgspec.json.decode(client.get("metadata"), type=Capability)
-    except (FhirError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (FhirError, *UNREADABLE) as error:
         logger.info("EHR %s did not say what it can do: %s", ehr.pk, type(error).__name__)
         return None
     if not any(rest.resource for rest in found.rest):
