@@ -82,8 +82,13 @@ def elsewhere(context: PatientContext) -> NotApplicable | None:
 
 
 def spoiled(context: PatientContext) -> set[str]:
-    """The needs of which something could not be used for another reason than its status."""
-    return {issue.need for issue in context.issues if not issue.reason.split(": ")[-1].startswith("status ")}
+    """The needs of which something could not be used for another reason than a status that says so."""
+    return {issue.need for issue in context.issues if not _by_status(issue.reason.split(": ")[-1])}
+
+
+def _by_status(reason: str) -> bool:
+    """Without any status nobody knows whether it counts."""
+    return reason.startswith("status ") and reason != "status missing"
 
 
 def taken(context: PatientContext, *, months: int) -> list[Drug]:

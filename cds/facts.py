@@ -62,10 +62,11 @@ class Person(Struct, frozen=True, kw_only=True, gc=False):
     replaces: tuple[str, ...] = ()  # ids of records that were merged into this one (Patient.link)
 
     def age(self, on: date) -> int | None:
-        """Whole years; from a partial birth date the youngest age that it allows, None if there is none."""
+        """Whole years; from a partial birth date the youngest age that it allows. None without one, and before the birth."""
         if self.birth_date is None:
             return None
-        return years_between(self.birth_date.latest.date(), on)
+        years = years_between(self.birth_date.latest.date(), on)
+        return years if years >= 0 else None
 
 
 class Observed(Struct, frozen=True, kw_only=True, gc=False):

@@ -64,6 +64,9 @@ class _Entry(msgspec.Struct, rename="camel"):
             raise ValueError("not a moment") from error
 
 
+MOST_AT_ONCE = 1000  # an EHR sends what was done with one answer's cards, or collects them for minutes
+
+
 class _Body(msgspec.Struct):
     feedback: list[_Entry]
 
@@ -74,6 +77,8 @@ def hear(body: bytes, *, service: DecisionService, ehr: Ehr) -> list[Feedback]:
         entries = msgspec.json.decode(body, type=_Body).feedback
     except UNREADABLE as error:
         raise BadInput("the feedback does not have the shape that CDS Hooks gives it") from error
+    if len(entries) > MOST_AT_ONCE:
+        raise BadInput(f"more than {MOST_AT_ONCE:,} entries of feedback; send them in parts")
     with transaction.atomic():
         heard = [
             _keep(entry, suggestion, service=service, ehr=ehr)

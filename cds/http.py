@@ -93,6 +93,8 @@ class BoundedAdapter(HTTPAdapter):
             return self._taken(response)
         except requests.RequestException as error:
             raise FhirUnreachable(type(error).__name__, url=url) from error
+        except ValueError:  # of http.client; its text repeats the header, perhaps a token
+            raise FhirInvalid("a header has characters that cannot be sent", url=url) from None
 
     def _taken(self, response: requests.Response) -> requests.Response:
         response._content = _bounded(response)

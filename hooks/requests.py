@@ -30,7 +30,6 @@ class Authorization(msgspec.Struct):
 
     access_token: str = ""
     token_type: str = ""
-    expires_in: int | None = None
     scope: str = ""
     subject: str = ""
     patient: str | None = None

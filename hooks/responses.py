@@ -143,7 +143,17 @@ def as_operation_outcome(error: Exception, context: dict[str, Any]) -> Response 
     return None
 
 
+_CODES = {
+    400: "invalid",
+    404: "not-found",
+    405: "not-supported",
+    412: "processing",
+    413: "too-long",
+    415: "not-supported",
+}  # of FHIR's issue types
+
+
 def _outcome(status: int, diagnostics: str) -> Response:
-    code = {400: "invalid", 404: "not-found", 412: "processing", 413: "too-long"}.get(status, "exception")
+    code = _CODES.get(status, "exception")
     issue = {"severity": "error", "code": code, "diagnostics": diagnostics}
     return Response({"resourceType": "OperationOutcome", "issue": [issue]}, status=status)

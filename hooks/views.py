@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from functools import partial
 from typing import Any, cast
@@ -45,6 +46,7 @@ from hooks.responses import cards_as_json, services_as_json, system_actions_as_j
 from hooks.trust import Caller, caller
 
 logger = logging.getLogger(__name__)
+_BEARER = re.compile(r"[!-~]+")  # wider than RFC 6750's b64token: what a header can carry
 
 Stage = EnabledService.Stage
 
@@ -244,4 +246,6 @@ def _client(ehr: Ehr, hook: HookRequest) -> FhirServer | None:
         return None
     if hook.fhir_server.rstrip("/") != ehr.fhir_base.rstrip("/"):
         raise BadInput("fhirServer is not the one that is registered for this EHR")
+    if not _BEARER.fullmatch(token):
+        raise BadInput("fhirAuthorization.access_token is no bearer token")
     return bearer_client(ehr, token, seconds=settings.HOOK_FETCH_SECONDS)

@@ -154,7 +154,10 @@ def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise BadInput(f"{path} does not exist")
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    return [file for file in files if file.name.removesuffix(".gz").endswith(_ENDINGS)]
+    found = [file for file in files if file.is_file() and file.name.removesuffix(".gz").endswith(_ENDINGS)]
+    if not found:
+        raise BadInput(f"{path} holds no FHIR (.json, .ndjson, gzipped or not)")
+    return found
 
 
 def _read(file: Path) -> Iterator[Found]:

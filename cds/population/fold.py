@@ -199,7 +199,10 @@ def _read_of(needs: Iterable[Need], run: PopulationRun) -> Iterator[Need]:
 
 
 def _without(answer: Answer, outcome: PopulationResult.Outcome, reason: str) -> Answer:
+    """Of whom nothing could be said the id is kept, for somebody to look."""
     answer.result.outcome, answer.result.reason = outcome, reason[:100]
+    if outcome == _Said.FAILED:
+        answer.result.patient_id = answer.patient_id.encode()
     return answer
 
 

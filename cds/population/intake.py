@@ -20,6 +20,7 @@ from cds.needs import Need
 from cds.population.lines import ENDINGS, Line, Lines, Wanted
 from cds.population.spool import TOO_LARGE, Contents, Entry, Spool, older
 
+PACKED = tuple(f".ndjson.{kind}" for kind in ("7z", "br", "bz2", "lz4", "tar", "tgz", "xz", "z", "zip", "zst"))
 _LOOK_AFTER = 50_000  # lines that matter
 
 CUT_OFF = "cut off"
@@ -182,7 +183,7 @@ def entry_of(line: Line, file: int, types: Container[str], gone: Set[str]) -> En
     try:
         head = head_of(raw)
     except UNREADABLE as error:
-        return CUT_OFF if "truncated" in str(error) else NOT_FHIR
+        return CUT_OFF if "truncated" in str(error) and not raw.endswith(b"}") else NOT_FHIR
     if head.resource_type not in types:
         return None if head.resource_type else NOT_FHIR
     owner = owner_of(head)
@@ -204,7 +205,15 @@ def overtaken(entry: Entry) -> str:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """NDJSON, gzipped or not, in the order in which they are read."""
+    """NDJSON, gzipped or not, in the order in which they are read.
+
+    Raises BadInput for none, and for one that is packed otherwise: without it, others would be answered about wrongly.
+    """
+    for file in folder.rglob("*"):
+        if file.name.lower().endswith(PACKED):
+            raise BadInput(
+                f"{file.name} cannot be read: unpack it (.ndjson, .ndjson.gz), or take it out of the folder."
+            )
     found = sorted(file for file in folder.rglob("*") if file.name.endswith(ENDINGS) and file.is_file())
     if not found:
         raise BadInput("The folder holds no NDJSON (.ndjson, .ndjson.gz).")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import logging
 import shutil
+import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.utils import timezone
 from msgspec import Struct
@@ -75,6 +77,12 @@ def sweep(
         except OSError as error:  # a full disk, mostly; its own text may name a file
             logger.error("run %s stopped: %s", run.pk, error.strerror)
             _become(run, State.FAILED, error=f"The records could not be read or kept: {error.strerror}.")
+        except (InterfaceError, OperationalError):  # the database is away: a worker goes on once it is back
+            raise
+        except Exception as error:  # noqa: BLE001 -- the outermost edge: what would fail again is not tried for ever
+            where = "".join(traceback.format_tb(error.__traceback__))  # without its text, which may repeat a row
+            logger.error("run %s stopped: %s\n%s", run.pk, type(error).__name__, where)
+            _become(run, State.FAILED, error=f"Something went wrong that nobody had foreseen ({type(error).__name__}).")
 
 
 def _fetch(run: PopulationRun) -> Generator[Fetching, None, bool]:

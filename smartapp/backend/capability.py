@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from cds.fhir.versions import FHIR_JSON
 from smartapp.backend.discovery import CACHED_SECONDS
@@ -20,7 +20,7 @@ _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-
 _SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 
 
-@require_GET
+@require_safe
 def metadata(_request: HttpRequest) -> HttpResponse:
     """R4 http, "capabilities"; public."""
     return _said(
@@ -46,7 +46,7 @@ def metadata(_request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 def operation(_request: HttpRequest) -> HttpResponse:
     """What `$score-batch` takes and gives."""
     return _said(

@@ -7,7 +7,7 @@ import logging
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from cds.fhir.versions import FHIR_JSON
 from smartapp.backend.models import KEY_TYPES
@@ -38,7 +38,8 @@ def nothing_here(request: HttpRequest) -> HttpResponse:
     return JsonResponse(outcome, status=404, content_type=FHIR_JSON, headers={"Cache-Control": "no-store"})
 
 
-@require_GET
+@csrf_exempt
+@require_safe
 def smart_configuration(request: HttpRequest) -> HttpResponse:
     """SMART App Launch 2.2, "Conformance". There is no authorization end point: no user ever logs in here."""
     found = {

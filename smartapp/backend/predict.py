@@ -35,7 +35,7 @@ class Predict(Api):
 
     def post(self, request: Request) -> Response:
         client = caller(request)
-        service = service_called(request.query_params.get("service", ""))
+        service = service_called(_service(request))
         here, now = shown(client.ehr, service), client.ehr.now()
         question = asked.read(body(request), service, now=now)
         if question.named and client.ehr.opted_out(question.chart.id):
@@ -48,6 +48,17 @@ class Predict(Api):
 
     def _audit(self, ehr: Ehr, **more: Any) -> None:
         audit.record("predict-call", actor=caller(self.request).actor, ehr=ehr, **more)
+
+
+def _service(request: Request) -> str:
+    """Unusable for what we do not know: silently ignored, it would be answered wrongly."""
+    wrong = [name for name in request.query_params if name != "service"]
+    if wrong:
+        raise Unusable(*(Issue("not-supported", "there is no such parameter", name) for name in wrong))
+    ids = request.query_params.getlist("service")
+    if len(ids) > 1:
+        raise Unusable(Issue("not-supported", "one service at a time", "service"))
+    return ids[0] if ids else ""
 
 
 def service_called(service_id: str) -> DecisionService:

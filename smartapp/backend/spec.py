@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 
@@ -177,7 +177,7 @@ class Scheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
         return {"type": "oauth2", "flows": {"clientCredentials": flow}}
 
 
-@require_GET
+@require_safe
 def schema(request: HttpRequest) -> HttpResponse:
     return HttpResponse(_written(), content_type="application/vnd.oai.openapi+json")
 

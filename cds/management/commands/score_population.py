@@ -6,7 +6,7 @@ import getpass
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ from cds.population import (
     sweep,
     usual_group,
 )
+from cds.population.intake import CUT_OFF
+from cds.population.lines import BROKEN
 from scoring.errors import ScoringError
 
 Source, State = PopulationRun.Source, PopulationRun.State
@@ -78,6 +80,8 @@ class Command(BaseCommand):
         if options["pause"] or options["cancel"]:
             self._stop(options)
             return
+        if options["out"]:
+            _require_place(options["out"])
         try:
             run = self._run(options)
             self._sweep(run, _engine(run, options))
@@ -88,6 +92,8 @@ class Command(BaseCommand):
             _write(run, options["out"])
         if run.state == State.FAILED:
             raise CommandError(f"{run.error} What is answered is kept; the same command goes on.")
+        if run.state == State.DONE and run.source == Source.FOLDER and not run.patients:
+            raise CommandError("There is no Patient in this folder that could be read: nobody was asked about.")
 
     def _stop(self, options: dict[str, Any]) -> None:
         """Another process may work on it; where none does, it stops here."""
@@ -111,9 +117,10 @@ class Command(BaseCommand):
         if run is None and not options["anew"]:
             run = _stopped(options, ehr)
         if run is not None:
+            _require_same(run, options, ehr)
             resume(run, why="score_population", actor=getpass.getuser())
             run.refresh_from_db()
-            self.stderr.write(f"Run {run.pk} goes on.")
+            self.stderr.write(f"Run {run.pk} goes on, as of {run.as_of.isoformat(timespec='minutes')}.")
             return run
         run = open_run(
             registry.get(options["service"]),
@@ -162,6 +169,8 @@ class Command(BaseCommand):
         for file, account in unused(run):
             for reason, lines in sorted(account.flaws.items()):
                 self.stdout.write(f"{lines:>9}  of {account.lines} lines of {file} not used: {reason}")
+            if {BROKEN, CUT_OFF} & account.flaws.keys():
+                self.stdout.write(f"           {file} was cut off: answers may lack what should follow there.")
         self.stdout.write(f"Run {run.pk} is {run.get_state_display().lower()}.")
 
 
@@ -172,6 +181,20 @@ def _ehr(name: str | None) -> Ehr | None:
     if ehr is None:
         raise CommandError(f"There is no EHR called {name}.")
     return ehr
+
+
+def _require_place(out: Path) -> None:
+    """Before hours of work, not after them."""
+    if out.is_dir() or not out.parent.is_dir():
+        raise CommandError(f"--out takes a file in a folder that is there; {out} cannot be written.")
+
+
+def _require_same(run: PopulationRun, options: dict[str, Any], ehr: Ehr | None) -> None:
+    """What it began with stays."""
+    if options["at"] and _moment(options["at"], ehr) != run.as_of:
+        raise CommandError(f"This run began with --at {run.as_of.isoformat()}; go on with that, or begin --anew.")
+    if options["worklist_only"] and run.writes:
+        raise CommandError("This run began without --worklist-only; go on without it, or begin --anew.")
 
 
 def _engine(run: PopulationRun, options: dict[str, Any]) -> Engine | None:
@@ -196,7 +219,7 @@ def _named(run_id: str) -> PopulationRun:
     try:
         run = PopulationRun.objects.filter(pk=run_id).select_related("ehr").first()
     except ValidationError as error:
-        raise CommandError("--resume takes the id of a run.") from error
+        raise CommandError("That is not the id of a run.") from error
     if run is None:
         raise CommandError("There is no such run.")
     return run
@@ -224,21 +247,24 @@ def _since(options: dict[str, Any], ehr: Ehr, detail: str) -> datetime | None:
 
 
 def _stopped(options: dict[str, Any], ehr: Ehr | None) -> PopulationRun | None:
-    """The same question, not answered for everybody yet."""
+    """The same question, if it is not answered for everybody since."""
     whom = _whom(options, ehr)
     sources = [Source.FOLDER] if whom["source"] == Source.FOLDER else [Source.EXPORT, Source.CRAWL]
     runs = PopulationRun.objects.filter(
         source__in=sources, detail=whom["detail"], since=whom.get("since"), ehr=ehr, service_id=options["service"]
     )
-    return runs.exclude(state__in=[State.DONE, State.CANCELLED]).order_by("-created_at").first()
+    newest = runs.exclude(state=State.CANCELLED).order_by("-created_at").first()
+    return newest if newest and newest.state != State.DONE else None
 
 
 def _moment(at: str, ehr: Ehr | None, *, name: str = "--at") -> datetime:
     try:
         moment = datetime.fromisoformat(at)
-    except ValueError as error:
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=ehr.zone if ehr else ZoneInfo(settings.TIME_ZONE))
+        zoned.astimezone(UTC)
+    except (OverflowError, ValueError) as error:
         raise CommandError(f"{name} is not an ISO 8601 date-time.") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=ehr.zone if ehr else ZoneInfo(settings.TIME_ZONE))
+    return zoned
 
 
 def _write(run: PopulationRun, out: Path) -> None:

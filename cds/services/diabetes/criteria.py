@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import combinations
 
 from cds.context import PatientContext
@@ -76,8 +77,14 @@ def _reaching(facts: tuple[Observed, ...], cut_off: dict[str, float]) -> tuple[O
 
 
 def _two_days(facts: tuple[Observed, ...]) -> tuple[Observed, ...]:
-    """The newest pair that was surely not taken on one day: one sample may be reported in two units."""
-    return next(((one, other) for one, other in combinations(facts, 2) if one.when.apart(other.when)), ())
+    """The newest pair that was surely not taken on one day: one sample may be reported in two units.
+
+    Of those that may be of the same days the newest stands for all: there may be thousands.
+    """
+    newest: dict[tuple[date, date], Observed] = {}
+    for fact in facts:
+        newest.setdefault((fact.when.earliest.date(), fact.when.latest.date()), fact)
+    return next(((one, other) for one, other in combinations(newest.values(), 2) if one.when.apart(other.when)), ())
 
 
 def _two_kinds(hba1c: tuple[Observed, ...], fasting: tuple[Observed, ...]) -> tuple[Observed, ...]:
