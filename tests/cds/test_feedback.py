@@ -61,6 +61,14 @@ def test_what_cannot_be_decoded_is_refused(ehr: Ehr, body: bytes) -> None:
         hear(body, service=registry.get("diabetes-risk"), ehr=ehr)
 
 
+def test_more_than_anybody_does_at_once_is_refused_as_a_whole(ehr: Ehr) -> None:
+    said = {"card": str(uuid4()), "outcome": "accepted", "outcomeTimestamp": "2026-11-22T10:00:00Z"}
+    many = {"feedback": [said] * 1001}
+    with pytest.raises(BadInput, match="in parts"):
+        hear(json.dumps(many).encode(), service=registry.get("diabetes-risk"), ehr=ehr)
+    assert not Feedback.objects.exists()
+
+
 class Tireless(DecisionService):
     """Its snooze is longer than time itself, so that keeping it fails."""
 

@@ -284,6 +284,19 @@ def test_strings_for_numbers_are_said_and_not_used(hospital: Ehr) -> None:
     assert any("not readable" in issue.reason for issue in assessment.context.issues)
 
 
+@pytest.mark.parametrize("token", ["x\r\nX-Other: y", "x\u20ac", "two words"])
+def test_a_token_that_no_header_can_carry_is_a_400_and_in_no_log(
+    hospital: Ehr, caplog: pytest.LogCaptureFixture, token: str
+) -> None:
+    body = request_body("ada")
+    del body["prefetch"]
+    body["fhirAuthorization"]["access_token"] = token
+    answer = post(body)
+    assert answer.status_code == 400
+    assert "access_token" in diagnostics(answer)
+    assert token not in caplog.text + answer.text
+
+
 def test_no_log_line_holds_anything_of_the_patient(hospital: Ehr, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     body = request_body("ada")

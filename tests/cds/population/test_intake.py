@@ -200,6 +200,21 @@ def charted(spool: Spool, contents: Contents, *, after: int) -> list[str]:
     return [chart.id for part in charts.parts() for block in charts.blocks(part) for chart in block]
 
 
+def test_a_file_that_is_packed_otherwise_stops_the_run_and_is_named(folder: Path) -> None:
+    (folder / "Condition.ndjson.bz2").write_bytes(b"BZh9")
+    run = asked(folder)
+    assert run.state == State.FAILED
+    assert "Condition.ndjson.bz2 cannot be read: unpack it" in run.error
+
+
+def test_half_a_character_is_not_called_the_end_of_a_file(tmp_path: Path) -> None:
+    wrong = line("Observation", id="o", subject={"reference": "Patient/a"}).replace(b'"o"', rb'"\ud800"')
+    folder = tmp_path / "bulk"
+    folder.mkdir()
+    (folder / "all.ndjson").write_bytes(patient("a") + wrong)
+    assert [reason for _, _, reason in flaws(asked(folder))] == ["not FHIR JSON"]
+
+
 def test_a_folder_without_ndjson_stops_the_run_with_a_sentence(tmp_path: Path) -> None:
     run = asked(tmp_path)
     assert (run.state, run.error) == (State.FAILED, "The folder holds no NDJSON (.ndjson, .ndjson.gz).")

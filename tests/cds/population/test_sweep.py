@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import IntegrityError
 
 from cds import registry, tasks
 from cds.assess import answer
@@ -49,6 +52,35 @@ def test_a_folder_of_no_ehr_is_scored_without_case_files(ehr: Ehr, folder: Path)
     run = asked(folder)
     assert reasons(run) == THE_CAST
     assert not Assessment.objects.exists()
+
+
+def test_who_is_born_in_the_future_has_no_age_and_stops_nobody_elses_answer(ehr: Ehr, folder: Path) -> None:
+    born = {"resourceType": "Patient", "id": "typo", "gender": "female", "birthDate": "2090-01-01"}
+    run = asked(exported(folder, [born]), ehr)
+    assert reasons(run) == THE_CAST | {"typo": "age-unknown"}
+
+
+def test_what_nobody_had_foreseen_ends_the_run_with_a_sentence_and_no_row_in_the_log(
+    ehr: Ehr, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> Generator[Any, None, None]:
+        yield []
+        raise IntegrityError("Failing row contains (ada).")
+
+    run = open_run(registry.get("diabetes-risk"), ehr=ehr, detail=str(folder))
+    for _ in sweep(run, folder, engine=broken):
+        pass
+    assert (run.state, "IntegrityError" in run.error) == (State.FAILED, True)
+    assert "stopped: IntegrityError" in caplog.text
+    assert "Failing row" not in caplog.text + run.error
+
+
+def test_of_whom_nothing_could_be_said_the_id_is_kept(ehr: Ehr, folder: Path) -> None:
+    odd = {"resourceType": "Observation", "id": "x", "status": "final", "subject": {"reference": "Patient/ada"}}
+    code = {"coding": [{"system": "http://loinc.org", "code": "4548-4"}]}
+    run = asked(exported(folder, [{**odd, "code": code, "valueQuantity": {"value": "7"}}]), ehr)
+    (failed,) = run.results.filter(outcome="failed")
+    assert failed.patient_id == b"ada"
 
 
 def test_who_opted_out_is_counted_and_nothing_else(ehr: Ehr, folder: Path) -> None:

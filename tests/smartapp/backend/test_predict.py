@@ -238,6 +238,12 @@ def test_only_what_is_shown_at_the_hospital_is_shown_to_callers(outside: Outside
     assert ask(outside, ADA).status_code == status
 
 
+@pytest.mark.parametrize("query", ["?servise=hypertension-risk", "?service=diabetes-risk&service=hypertension-risk"])
+def test_a_parameter_that_would_be_ignored_is_refused(outside: Outside, query: str) -> None:
+    (issue,) = issues(ask(outside, ADA, query=query))
+    assert issue["code"] == "not-supported"
+
+
 def test_no_such_service_is_404(outside: Outside) -> None:
     assert issues(ask(outside, ADA, query="?service=crystal-ball"), status=404)
 

@@ -87,6 +87,14 @@ def test_a_partial_date_that_may_be_the_same_day_counts_once() -> None:
     assert rule(hba1c(6.6, at="2026-01-05"), hba1c(6.6, at="2025")) == "criteria-twice"
 
 
+def test_thousands_of_results_of_one_day_are_one_and_the_newest_of_another_day_is_the_evidence() -> None:
+    many = [hba1c(6.6, at=f"2026-01-05T{hour:02}:{minute:02}:00Z") for hour in range(10) for minute in range(60)]
+    assert rule(*many * 20) == "confirm-hba1c"
+    found = criteria.finding(chart(*many * 20, hba1c(6.7, at="2025-01-05"), hba1c(6.8, at="2024-01-05")))
+    assert found is not None
+    assert [fact.when.text for fact in found.evidence] == ["2026-01-05T09:59:00Z", "2025-01-05"]
+
+
 def test_the_two_that_met_the_criteria_are_the_evidence() -> None:
     found = criteria.finding(chart(hba1c(6.6, at="2020-01-05"), fasting(130, at="2021-01-05"), glucose(90)))
     assert found is not None

@@ -61,6 +61,34 @@ def test_a_run_that_is_done_is_not_taken_for_one_to_go_on_with(ehr: Ehr, folder:
     assert PopulationRun.objects.count() == 2
 
 
+def test_an_older_run_is_not_gone_on_with_once_a_newer_one_is_done(ehr: Ehr, folder: Path) -> None:
+    old = open_run(registry.get("diabetes-risk"), detail=str(folder))
+    score("--source", str(folder), "--anew")
+    score("--source", str(folder))
+    old.refresh_from_db()
+    assert old.state == PopulationRun.State.QUEUED
+    assert PopulationRun.objects.filter(state=PopulationRun.State.DONE).count() == 2
+
+
+@pytest.mark.parametrize("other", [("--at", "2020-01-01"), ("--worklist-only",)], ids=" ".join)
+def test_a_run_is_not_gone_on_with_as_another_question(ehr: Ehr, folder: Path, other: tuple[str, ...]) -> None:
+    open_run(registry.get("diabetes-risk"), detail=str(folder))
+    with pytest.raises(CommandError, match="This run began"):
+        score("--source", str(folder), *other)
+
+
+def test_a_folder_in_which_nobody_can_be_read_is_no_success(ehr: Ehr, folder: Path) -> None:
+    (folder / "Patient.ndjson").write_text("")
+    with pytest.raises(CommandError, match="nobody was asked about"):
+        score("--source", str(folder))
+
+
+def test_a_file_that_breaks_off_is_pointed_out_at_the_end(ehr: Ehr, folder: Path) -> None:
+    whole = (folder / "Condition.ndjson").read_bytes()
+    (folder / "Condition.ndjson").write_bytes(whole[:-20])
+    assert "Condition.ndjson was cut off: answers may lack what should follow there." in score("--source", str(folder))
+
+
 def test_a_run_is_paused_and_cancelled_from_another_process(ehr: Ehr, folder: Path) -> None:
     run = open_run(registry.get("diabetes-risk"), ehr=ehr, detail=str(folder))
     assert "is paused" in score("--pause", str(run.pk), "--why", "lunch")
@@ -85,6 +113,9 @@ def test_who_stops_a_run_says_why(ehr: Ehr, folder: Path) -> None:
         ((), "--source"),
         (("--source", "/nowhere"), "not a folder"),
         (("--resume", "x"), "id of a run"),
+        (("--source", ".", "--out", "/nowhere/answers.ndjson"), "cannot be written"),
+        (("--source", ".", "--out", "/"), "cannot be written"),
+        (("--source", ".", "--at", "9999-12-31T23:59:59-14:00"), "--at is not"),
         (("--source", ".", "--ehr", "Nowhere"), "no EHR"),
         (("--source", ".", "--since", "2026-01-01"), "Only an EHR says who changed"),
         (("--ehr", "Demo hospital", "--since", "2026-01-01", "--crawl"), "Only an export says who changed"),
