@@ -65,12 +65,12 @@ class Command(BaseCommand):
         from granian.constants import Interfaces
         from granian.log import LogLevels
 
-        parts = urlsplit(settings.BASE_URL)
+        port = free_port(settings.BASE_URL)
         threading.Thread(target=self._announce, args=(ehr,), daemon=True).start()
         server = Granian(
             "config.wsgi:application",
             address="127.0.0.1",
-            port=parts.port or 80,
+            port=port,
             interface=Interfaces.WSGI,
             blocking_threads=8,
             log_level=LogLevels.warning,
@@ -123,6 +123,26 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def free_port(base_url: str) -> int:
+    """Where we are to listen. Raises CommandError if it is taken: two demos would share it, each with data of its own."""
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port or 80
+    except ValueError as error:
+        raise CommandError(f"BASE_URL: {error}.") from error
+    if not (parts.scheme and parts.hostname):
+        raise CommandError("BASE_URL takes an address such as http://localhost:8000.")
+    with socket.socket() as there:
+        there.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what has just ended is no hindrance
+        try:
+            there.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise CommandError(
+                f"Port {port} cannot be used ({error.strerror}). Another demo? Stop it, or name another BASE_URL."
+            ) from error
+    return port
 
 
 WORKER = [sys.executable, "-m", "celery", "-A", "config", "worker", "--pool", "threads", "--concurrency", "2"]
