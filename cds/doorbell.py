@@ -24,7 +24,6 @@ _TTL_SECONDS = 5  # for whoever was about to listen when it rang
 _WORKER_TTL_SECONDS = 15
 _WORKER_KEY = "bedside:worker-seen"
 _KNOCK_KEY, _KNOCK_MILLISECONDS = "bedside:knocked", 500  # a message that was lost silences nobody for longer
-_MOST_WAITING = 8  # for one answer: a hook, a page, callers; each takes one ring
 _events: WeakValueDictionary[str, threading.Event] = WeakValueDictionary()  # there while somebody waits
 _one_at_a_time = threading.Lock()
 _loaded = threading.Event()  # embedded: the worker's thread has its models
@@ -32,7 +31,7 @@ _loaded = threading.Event()  # embedded: the worker's thread has its models
 
 class Bell(Protocol):
     def wait(self, timeout: float) -> bool:
-        """Did it ring in time? The row is the truth either way."""
+        """Did it ring in time? The row is the truth either way: with Redis two may wait for one ring."""
 
 
 class _RedisBell:
@@ -66,7 +65,7 @@ def ring(*assessment_ids: str) -> None:
         return
     with _redis().pipeline(transaction=False) as pipe:
         for key in map(_key, assessment_ids):
-            pipe.rpush(key, *[1] * _MOST_WAITING)
+            pipe.rpush(key, 1)
             pipe.expire(key, _TTL_SECONDS)
         pipe.execute()
 
