@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from msgspec import Struct
@@ -134,8 +134,9 @@ def _become(run: PopulationRun, state: PopulationRun.State, **more: object) -> N
         more["finished_at"] = timezone.now()
     for name, value in more.items():
         setattr(run, name, value)
-    run.save(update_fields=["state", *more])
-    audit.record(f"sweep-{state}", actor=audit.US, ehr=run.ehr, subject=str(run.pk), answered=run.done)
+    with transaction.atomic():
+        run.save(update_fields=["state", *more])
+        audit.record(f"sweep-{state}", actor=audit.US, ehr=run.ehr, subject=str(run.pk), answered=run.done)
     if run.over:
         _put_away(run)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,14 @@ def taken(client: Client, run: PopulationRun, form: str) -> str:
     return b"".join(client.get(address("taken", run.pk, form))).decode()
 
 
+def until_over(run: PopulationRun) -> None:
+    """The worker is another process: what it writes after a test would stand in the next one's way."""
+    between, deadline = threading.Event(), time.monotonic() + 120
+    while not PopulationRun.objects.get(pk=run.pk).over:
+        assert time.monotonic() < deadline, "no worker has ended it"
+        between.wait(0.1)
+
+
 def test_who_has_the_right_begins_a_run_of_a_folder_that_was_put_there(
     approver: Client, ehr: Ehr, folder: Path, worker: None, transactional_db: None
 ) -> None:
@@ -77,6 +87,7 @@ def test_who_has_the_right_begins_a_run_of_a_folder_that_was_put_there(
     begun = PopulationRun.objects.get()
     assert answer["Location"] == address("change", begun.pk)
     assert (begun.writes, begun.ehr) == (False, ehr)
+    until_over(begun)
 
 
 def test_an_ehrs_records_are_fetched_of_everybody_or_of_who_changed_since_the_last_run(
