@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
+LOOK_AGAIN_SECONDS = 1.0  # how long one wait may be: whoever took the ring first, the others see the row soon
 _TTL_SECONDS = 5  # for whoever was about to listen when it rang
 _WORKER_TTL_SECONDS = 15
 _WORKER_KEY = "bedside:worker-seen"
@@ -31,7 +32,13 @@ _loaded = threading.Event()  # embedded: the worker's thread has its models
 
 class Bell(Protocol):
     def wait(self, timeout: float) -> bool:
-        """Did it ring in time? The row is the truth either way: with Redis two may wait for one ring."""
+        """Did it ring in time? The row is the truth either way: two may wait for one ring, or one be left over.
+
+        `timeout`: LOOK_AGAIN_SECONDS at most.
+        """
+
+    def clear(self) -> None:
+        """It was heard."""
 
 
 class _RedisBell:
@@ -40,10 +47,14 @@ class _RedisBell:
 
     def wait(self, timeout: float) -> bool:
         try:
-            return _redis(_longest_wait()).blpop([self.key], timeout=timeout) is not None
+            answer_within = LOOK_AGAIN_SECONDS + settings.REDIS_ANSWER_SECONDS
+            return _redis(answer_within).blpop([self.key], timeout=timeout) is not None
         except RedisError as error:
             logger.error("the doorbell is out of order: %s", type(error).__name__)
             return False
+
+    def clear(self) -> None:
+        """Whoever hears a ring takes it away."""
 
 
 @contextmanager
@@ -109,11 +120,6 @@ def worker_alive() -> bool:
     except RedisError as error:
         logger.error("the queue does not answer: %s", type(error).__name__)
         return False
-
-
-def _longest_wait() -> float:
-    """After which a Redis that was asked to wait must have answered, in seconds."""
-    return max(settings.HOOK_WAIT_SECONDS, settings.PREDICT_WAIT_SECONDS) + settings.REDIS_ANSWER_SECONDS
 
 
 @lru_cache

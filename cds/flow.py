@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from django.db import transaction
 from django.db.models import UUIDField
@@ -40,11 +41,27 @@ def decide(
         if fresh:
             transaction.on_commit(lambda: enqueue(assessment))
         if wait and doorbell.worker_alive():
-            bell.wait(wait)
+            _wait(assessment, bell, wait)
+        else:
+            _look_at(assessment)
+    return assessment
+
+
+def _wait(assessment: Assessment, bell: doorbell.Bell, seconds: float) -> None:
+    """Until a worker is done with it, or the time is up."""
+    ends = time.monotonic() + seconds
+    while (left := ends - time.monotonic()) > 0:
+        if bell.wait(min(left, doorbell.LOOK_AGAIN_SECONDS)):
+            bell.clear()
+        _look_at(assessment)
+        if assessment.status != Assessment.Status.QUEUED:
+            return
+
+
+def _look_at(assessment: Assessment) -> None:
     for now in _finished(pk=assessment.pk):
         assessment.status, assessment.result, assessment.failure = now.status, now.result, now.failure
         assessment.retracted_at, assessment.retraction = now.retracted_at, now.retraction
-    return assessment
 
 
 def enqueue(assessment: Assessment) -> None:

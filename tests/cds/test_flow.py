@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from cds import assess, registry, tasks
+from cds import assess, doorbell, registry, tasks
 from cds.context import PatientContext
 from cds.facts import Person
 from cds.fhir.dates import parse
 from cds.finding import NotEnoughData
 from cds.flow import decide, enabled, enabled_for, open_assessment
 from cds.models import Assessment, Ehr, EnabledService, Merge, OptOut
+from tests.at_once import at_once
 
 Status = Assessment.Status
 SERVICE = registry.get("diabetes-risk")
@@ -73,6 +74,22 @@ def test_the_snapshot_is_encrypted_in_the_table(ehr: Ehr) -> None:
         cursor.execute("SELECT snapshot FROM cds_assessment")
         (stored,) = cursor.fetchone()
     assert b"1970" not in bytes(stored)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_who_wait_for_one_answer_get_it(ehr: Ehr, worker: None) -> None:
+    facts, here = context(ehr), enabled(ehr, SERVICE)
+    answers = at_once(4, lambda: decide(service=SERVICE, here=here, context=facts, wait=30))
+    assert [(one.pk == answers[0].pk, one.status) for one in answers] == [(True, Status.DONE)] * 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_ring_that_is_left_over_does_not_end_the_waiting(ehr: Ehr, worker: None) -> None:
+    waiting = opened(ehr)
+    doorbell.ring(str(waiting.pk))
+    Assessment.objects.update(status=Status.FAILED)
+    assessment = decide(service=SERVICE, here=enabled(ehr, SERVICE), context=waiting.context, wait=30)
+    assert (assessment.pk, assessment.status) == (waiting.pk, Status.DONE)
 
 
 @pytest.mark.django_db(transaction=True)
