@@ -131,9 +131,18 @@ class Reader:
         try:
             found: list[Any] = decoder(list[shape]).decode(b"[" + b",".join(raws) + b"]")  # type: ignore[valid-type]
         except UNREADABLE:
-            parts = [{need.key: list(self._resources(need, raw, readings[need.key])) for need in needs} for raw in raws]
-            return [resource for part in parts for resource in part[needs[0].key]]
+            return [resource for raw in raws for resource in self._single(needs, shape, raw, readings)]
         return found
+
+    def _single(self, needs: Sequence[Need], shape: type, raw: bytes, readings: Mapping[str, Reading]) -> Iterator[Any]:
+        """What cannot be read is said where a search would have found it, as of one entry among others."""
+        try:
+            yield decoder(shape).decode(raw)
+        except UNREADABLE as error:
+            reason, source = f"not readable ({where_wrong(error)})", _name(raw)
+            for need in _concerned(needs, raw):
+                readings[need.key].dropped += 1
+                readings[need.key].issues.append(Issue(need=need.key, reason=reason, source=source))
 
     def _withheld(self, meta: shapes.Meta, need: Need) -> bool:
         """Of a Patient the label is about the whole chart: `Person.restricted` says it."""
@@ -354,6 +363,18 @@ class Reader:
         reading.issues.append(Issue(need=need.key, reason=reason, source=said.reference_to(found)))
 
 
+def _concerned(needs: Sequence[Need], raw: bytes) -> Iterable[Need]:
+    """All of them where the text does not even say what it is about."""
+    wanted_by = by_code(needs)
+    try:
+        about = decoder(shapes.CodedParts).decode(raw)
+    except UNREADABLE:
+        return needs
+    if not wanted_by or about.code is None:
+        return needs
+    return [needs[place] for place in sorted(said.asked_about(about, wanted_by))]
+
+
 def _analytes(need: Need) -> said.Wanted:
     return {code: (analyte, code) for analyte in need.analytes for code in analyte.codes}
 
@@ -367,5 +388,5 @@ def _next(bundle: shapes.Bundle[Any] | shapes.RawBundle) -> str | None:
     return next((link.url for link in bundle.link or () if link.relation == "next"), None)
 
 
-def _name(raw: msgspec.Raw) -> str:
+def _name(raw: bytes | msgspec.Raw) -> str:
     return said.reference_to(kind_of(raw))

@@ -18,7 +18,9 @@ _NOWHERE = frozenset[int]()
 _WRITTEN = re.compile(r"([<>]=?)?\s*(\d{1,6}(?:\.\d{1,6})?)\s*([a-zA-Z].*)?", re.ASCII)
 
 
-def asked_about(found: shapes.Observation, by_code: Mapping[tuple[str | None, str | None], set[int]]) -> Iterable[int]:
+def asked_about(
+    found: shapes.Observation | shapes.CodedParts, by_code: Mapping[tuple[str | None, str | None], set[int]]
+) -> Iterable[int]:
     """Which needs a search would have found it for: by its code, or by that of a part."""
     if not found.component:
         return _named(found.code, by_code)

@@ -91,6 +91,16 @@ class Component(Shape):
     value_string: str | None = None
 
 
+class CodedPart(Shape):
+    code: CodesOnly | None = None
+
+
+class CodedParts(CodedPart):
+    """Of an Observation that cannot be read as a whole, what it is about."""
+
+    component: list[CodedPart] | None = None
+
+
 class Observation(Shape):
     resource_type: str = ""
     id: str | None = None

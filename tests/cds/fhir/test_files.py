@@ -35,13 +35,28 @@ def test_a_file_says_what_a_hook_says(chart: Chart) -> None:
     assert found == {need.key: reader_of(chart).read(need, hooked(chart, need.resource)) for need in NEEDS}
 
 
-def test_what_is_not_of_the_types_shape_spoils_the_needs_of_that_type_alone() -> None:
-    broken: Any = {"resourceType": "Observation", "id": "x", "subject": {"reference": "Patient/ada"}, "component": 7}
+BROKEN: Any = {"resourceType": "Observation", "id": "x", "subject": {"reference": "Patient/ada"}, "valueQuantity": 7}
+
+
+def ada_with(broken: dict[str, Any]) -> Chart:
     ada = next(chart for chart in CAST if chart.id == "ada")
-    ada = Chart(id=ada.id, names=ada.names, resources=dict(ada.resources))
-    whole = ada.readings(NEEDS, reader_of(ada))
-    ada.resources["Observation"] = [json.dumps(broken).encode(), *ada.resources["Observation"]]
+    resources = {**ada.resources, "Observation": [json.dumps(broken).encode(), *ada.resources["Observation"]]}
+    return Chart(id=ada.id, names=ada.names, resources=resources)
+
+
+def test_what_is_not_of_its_types_shape_is_said_as_of_an_entry_and_the_others_are_read() -> None:
+    ada = ada_with(BROKEN)
     found = ada.readings(NEEDS, reader_of(ada))
-    assert {need.resource for need in NEEDS if found[need.key].failed} == {"Observation"}
-    assert found["hba1c"].observed == whole["hba1c"].observed
-    assert "$.component" in found["hba1c"].issues[0].reason
+    assert found == {need.key: reader_of(ada).read(need, hooked(ada, need.resource)) for need in NEEDS}
+    assert "$.valueQuantity" in found["hba1c"].issues[0].reason
+    assert not any(reading.failed for reading in found.values())
+
+
+@pytest.mark.parametrize("part", [False, True], ids=["itself", "a component"])
+def test_where_the_text_says_what_it_is_about_only_who_asks_for_that_is_told(part: bool) -> None:
+    about = {"code": {"coding": [{"system": "http://loinc.org", "code": "4548-4"}]}}
+    other = {"code": {"coding": [{"system": "http://loinc.org", "code": "34566-0"}]}, "component": [about]}
+    ada = ada_with(BROKEN | (other if part else about))
+    found = ada.readings(NEEDS, reader_of(ada))
+    told = [key for key, reading in found.items() if "Observation/x" in {issue.source for issue in reading.issues}]
+    assert told == ["hba1c"]

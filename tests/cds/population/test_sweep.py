@@ -79,11 +79,16 @@ def test_what_nobody_had_foreseen_ends_the_run_with_a_sentence_and_no_row_in_the
 
 
 def test_of_whom_nothing_could_be_said_the_id_is_kept(ehr: Ehr, folder: Path) -> None:
+    run = asked(exported(folder, [{"resourceType": "Patient", "id": "odd", "birthDate": 7}]), ehr)
+    (failed,) = run.results.filter(outcome="failed")
+    assert failed.patient_id == b"odd"
+
+
+def test_a_result_that_cannot_be_read_is_said_as_at_a_hook_and_fails_nobody(ehr: Ehr, folder: Path) -> None:
     odd = {"resourceType": "Observation", "id": "x", "status": "final", "subject": {"reference": "Patient/ada"}}
     code = {"coding": [{"system": "http://loinc.org", "code": "4548-4"}]}
     run = asked(exported(folder, [{**odd, "code": code, "valueQuantity": {"value": "7"}}]), ehr)
-    (failed,) = run.results.filter(outcome="failed")
-    assert failed.patient_id == b"ada"
+    assert reasons(run) == THE_CAST | {"ada": "record-unusable"}
 
 
 def test_who_opted_out_is_counted_and_nothing_else(ehr: Ehr, folder: Path) -> None:
